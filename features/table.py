@@ -1,0 +1,197 @@
+"""FeatureTable: ordered builders, the matrix they make of a batch, and the contract of its columns.
+
+The matrix holds the builders' columns in order and, behind them, one 0/1 column for every feature that can be
+unknown (``<feature>__missing``). Columns of one feature are one contribution in every explanation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from features.alterations import AlterationsBuilder
+from features.contract import Column
+from features.errors import Refusal
+from features.histology_builder import HistologyBuilder
+from features.mismatch_repair import MismatchRepairBuilder
+from features.mutational_burden import MutationalBurdenBuilder
+from features.patient import PatientBuilder
+from features.prior_lines import PriorLinesBuilder
+from features.therapy import TherapyBuilder
+from features.vocabulary import version as vocabulary_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from features.batch import Batch, FloatArray
+    from features.contract import Builder, Group, Shown
+
+BUILDERS: tuple[type[Builder], ...] = (
+    HistologyBuilder,
+    AlterationsBuilder,
+    MutationalBurdenBuilder,
+    MismatchRepairBuilder,
+    PriorLinesBuilder,
+    TherapyBuilder,
+    PatientBuilder,
+)
+"""All registered builders, in the order of the table; the contract tests run over each of them."""
+
+MISSING_SUFFIX = "__missing"
+
+
+class ContractBroken(Refusal):
+    """A stored feature contract is not the one that this code builds."""
+
+    code = "contract_broken"
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What one contribution of an answer is about: one or several columns."""
+
+    name: str
+    group: Group
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Ordered builders for one model family.
+
+    Attributes
+    ----------
+    builders
+        Fitted or unfitted builders, in order.
+    family
+        ``checkpoint`` or ``targeted``; columns that name other families only are left out.
+    """
+
+    builders: tuple[Builder, ...]
+    family: str
+
+    @classmethod
+    def for_family(cls, family: str, leave_out: Iterable[str] = ()) -> FeatureTable:
+        """Return the unfitted table of a family, without the builders named in ``leave_out``."""
+        without = set(leave_out)
+        return cls(tuple(kind() for kind in BUILDERS if kind.name not in without), family)
+
+    def fit(self, batch: Batch) -> FeatureTable:
+        """Return the table with every builder fitted on training cases; outcomes are never seen."""
+        return FeatureTable(tuple(builder.fit(batch) for builder in self.builders), self.family)
+
+    @cached_property
+    def _kept(self) -> tuple[tuple[tuple[int, ...], tuple[Column, ...]], ...]:
+        kept = []
+        for builder in self.builders:
+            columns = builder.columns()
+            places = tuple(i for i, column in enumerate(columns) if self.family in column.families)
+            kept.append((places, tuple(columns[i] for i in places)))
+        return tuple(kept)
+
+    @cached_property
+    def value_columns(self) -> tuple[Column, ...]:
+        """The builders' own columns, in order; those with policy ``indicator`` may be NaN."""
+        return tuple(column for _, columns in self._kept for column in columns)
+
+    @cached_property
+    def _indicators(self) -> tuple[tuple[str, Group, tuple[int, ...]], ...]:
+        places: dict[str, list[int]] = {}
+        groups: dict[str, Group] = {}
+        for i, column in enumerate(self.value_columns):
+            if column.missing == "indicator":
+                places.setdefault(column.feature, []).append(i)
+                groups[column.feature] = column.group
+        return tuple((feature, groups[feature], tuple(found)) for feature, found in places.items())
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns of the matrix: values, then missing indicators."""
+        indicators = (
+            Column(feature + MISSING_SUFFIX, feature, group, families=(self.family,))
+            for feature, group, _ in self._indicators
+        )
+        return (*self.value_columns, *indicators)
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """The features in order of their first column, each with all its columns."""
+        places: dict[str, list[int]] = {}
+        groups: dict[str, Group] = {}
+        for i, column in enumerate(self.columns):
+            places.setdefault(column.feature, []).append(i)
+            groups.setdefault(column.feature, column.group)
+        return tuple(Feature(name, groups[name], tuple(found)) for name, found in places.items())
+
+    @cached_property
+    def _first_of_indicator(self) -> list[int]:
+        return [places[0] for _, _, places in self._indicators]
+
+    def matrix(self, batch: Batch) -> FloatArray:
+        """Return the matrix of a batch, shape (batch.n, len(columns)); NaN is unknown.
+
+        An indicator is 1 where the first column of its feature is NaN: all columns of one feature are unknown
+        together, which the contract tests check.
+        """
+        blocks = []
+        for builder, (places, _) in zip(self.builders, self._kept, strict=True):
+            block = builder.build(batch)
+            blocks.append(block if len(places) == block.shape[1] else block[:, places])
+        values = np.concatenate(blocks, axis=1)
+        return np.concatenate([values, np.isnan(values[:, self._first_of_indicator])], axis=1, dtype=np.float64)
+
+    def show(self, batch: Batch, row: int) -> dict[str, Shown]:
+        """Return, by feature name, how the features of one case are shown to a person."""
+        shown = [item for builder in self.builders for item in builder.show(batch, row)]
+        names = {feature.name for feature in self.features}
+        return {item.feature: item for item in shown if item.feature in names}
+
+    def warnings(self, batch: Batch, row: int) -> list[str]:
+        """Return the coded warnings of all builders about one case."""
+        return [warning for builder in self.builders for warning in builder.warnings(batch, row)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the contract and the fitted parameters: the artefact's ``features.json``."""
+        return {
+            "family": self.family,
+            "vocabulary": vocabulary_version(),
+            "builders": [{"name": b.name, "parameters": b.parameters()} for b in self.builders],
+            "columns": [column.to_dict() for column in self.columns],
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the contract and the fitted parameters."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> FeatureTable:
+        """Return the table a contract was stored from.
+
+        Raises
+        ------
+        ContractBroken
+            When a builder is unknown, or the columns this code builds are not those that were stored.
+        """
+        kinds = {kind.name: kind for kind in BUILDERS}
+        unknown = [entry["name"] for entry in stored["builders"] if entry["name"] not in kinds]
+        if unknown:
+            raise ContractBroken(f"the builders {unknown} are not known to this version", allowed=kinds)
+        builders = (kinds[e["name"]].from_parameters(e["parameters"]) for e in stored["builders"])
+        table = cls(tuple(builders), stored["family"])
+        _same_columns([c.to_dict() for c in table.columns], stored["columns"])
+        return table
+
+
+def _same_columns(built: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]) -> None:
+    for ours, theirs in zip(built, stored, strict=False):
+        if ours != theirs:
+            raise ContractBroken(f"column {theirs['name']!r} was stored as {theirs}, this version builds {ours}")
+    if len(built) != len(stored):
+        raise ContractBroken(f"{len(stored)} columns were stored, this version builds {len(built)}")

@@ -1,0 +1,114 @@
+"""The command line: ``oncorespond`` mounts the commands of each room and loads a room only when it is called.
+
+Exit status: 0 done; 1 a bug of ours (please report it); 2 what was asked or given cannot be used; 3 an artefact, a
+cohort or a contract on disk is not what it says it is; 4 a gate refused; 5 the answer is an abstention and
+``--fail-on-abstain`` was given; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+for name, value in {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "BENTOML_DO_NOT_TRACK": "True",
+    # One thread per process: bitwise refits need it, and one-row answers are slower with more.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}.items():
+    os.environ.setdefault(name, value)
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("experiments.demo:demo", "The whole way on embedded synthetic cohorts, in about three minutes."),
+    "cohort": ("features.commands:cohort_app", "Build, check and describe cohorts."),
+    "features": ("features.commands_explain:features_app", "What the model would know about a case, and from where."),
+    "schema": ("features.commands_explain:schema", "Print the JSON Schema of a case."),
+    "train": ("experiments.commands:train", "Fit, judge and track an experiment."),
+    "promote": ("experiments.commands:promote", "Give a tracked model an alias and put it where the service reads."),
+    "ui": ("experiments.commands:ui", "Open MLflow's pages over the tracked experiments."),
+    "predict": ("serving.commands:predict", "Answer one case on the terminal, with the reasons."),
+    "score": ("serving.commands:score", "Score many cases into a Parquet file."),
+    "serve": ("serving.commands:serve", "Serve the promoted models over HTTP."),
+}
+"""Command to (module:attribute, one line of help). A module is imported only when its command is called."""
+
+
+class LazyCommands(TyperGroup):
+    """A group whose commands are imported when they are called, so that ``--help`` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of a newcomer's way."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; for a listing, stand in with its one line of help."""
+        if cmd_name not in COMMANDS:
+            return None
+        target, short_help = COMMANDS[cmd_name]
+        if ctx.resilient_parsing or _only_listing(ctx):
+            return typer.core.TyperCommand(cmd_name, help=short_help)
+        module, attribute = target.split(":")
+        found = getattr(import_module(module), attribute)
+        return _as_command(found, cmd_name)
+
+
+def _only_listing(ctx: click.Context) -> bool:
+    return not ctx.protected_args and not ctx.args and not getattr(ctx, "_protected_args", [])
+
+
+def _as_command(found: Any, name: str) -> click.Command:
+    if isinstance(found, typer.Typer):
+        command = typer.main.get_command(found)
+    else:
+        single = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        single.command()(found)
+        command = typer.main.get_command(single)
+    command.name = name
+    return command
+
+
+app = typer.Typer(cls=LazyCommands, add_completion=False, no_args_is_help=True, rich_markup_mode="rich")
+
+
+@app.callback()
+def _root() -> None:
+    """How likely is an objective response to this therapy, for this patient, at this decision; how sure, and why.
+
+    For research use only. A newcomer's first command is [bold]oncorespond demo[/bold].
+    """
+
+
+def main() -> None:
+    """Run the command line; refusals are told without a traceback, with the exit status of their cause."""
+    from features.errors import Refusal
+
+    try:
+        app(standalone_mode=False)
+    except Refusal as refusal:
+        _say(str(refusal), refusal.exit_code)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as usage:
+        usage.show()
+        sys.exit(usage.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted", 130)
+
+
+def _say(text: str, status: int) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    Console(stderr=True).print(f"[bold red]refused[/bold red] {escape(text)}" if status != 130 else text, soft_wrap=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""What all tests share: the read-only material beside the project, and a quiet, repeatable environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("ORP_SHARED", ROOT.parent / "shared"))
+SOAK = os.environ.get("ORP_SOAK") == "1"
+
+settings.register_profile(
+    "oncorespond", deadline=None, derandomize=True, print_blob=False, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("oncorespond")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what needs the shared material when it is not there."""
+    if SHARED.is_dir():
+        return
+    absent = pytest.mark.skip(reason=f"needs the shared cohorts, and {SHARED.name}/ is not beside the project")
+    for item in items:
+        if item.get_closest_marker("shared"):
+            item.add_marker(absent)
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of read-only cohorts, evidence and examples; use it with ``@pytest.mark.shared``."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The checkout that is under test."""
+    return ROOT

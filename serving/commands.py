@@ -1,0 +1,166 @@
+"""``oncorespond predict``, ``score`` and ``serve``."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from serving.predictor import Predictor, Served
+
+ModelName = Annotated[
+    str | None,
+    typer.Option("--model", help="name@alias, name/version or an artefact folder; by default the therapy picks it."),
+]
+
+
+def predict(
+    case: Annotated[
+        Path, typer.Argument(help="A case as JSON (see `oncorespond schema case`), or - for standard input.")
+    ],
+    model: ModelName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as JSON, for a machine.")] = False,
+    fail_on_abstain: Annotated[bool, typer.Option(help="Exit with 5 when the answer is an abstention.")] = False,
+) -> None:
+    r"""Answer one case: a probability with its interval and the reasons, or an abstention.
+
+    Example: [bold]oncorespond predict docs/examples/checkpoint.json[/bold]
+
+    With [bold]"therapies": \\[...][/bold] in place of "therapy", every therapy is answered, in order.
+    """
+    from features.commands_explain import read_case_file
+    from serving.body import cases_of
+
+    cases, several = cases_of(read_case_file(case))
+    answers = _predictor(model).answers(cases)
+    for read, answer in zip(cases, answers, strict=True):
+        answer["prediction_id"] = _content_id(read.model_dump_json(), answer)
+    if as_json:
+        typer.echo(json.dumps({"answers": answers} if several else answers[0], indent=2, ensure_ascii=False))
+    else:
+        _print(answers, [_title(read) for read in cases])
+    if fail_on_abstain and any(answer["status"] == "abstained" for answer in answers):
+        raise typer.Exit(5)
+
+
+def score(
+    source: Annotated[
+        Path, typer.Argument(help="A cohort folder, JSON Lines of cases, or Parquet with dotted columns.")
+    ],
+    model: Annotated[str, typer.Option("--model", help="name@alias, name/version or an artefact folder.")],
+    out: Annotated[Path, typer.Option(help="The Parquet file to write.")] = Path("predictions.parquet"),
+    as_json: Annotated[bool, typer.Option("--json", help="The counts as JSON.")] = False,
+) -> None:
+    """Score many cases: one row per case in input order, with every contribution.
+
+    Example: [bold]oncorespond score cohorts/oak --model checkpoint-response@champion --out oak.parquet[/bold]
+    """
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from serving import bulk
+
+    served = _served(model)
+    columns = (TextColumn("scoring"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=as_json) as bar:
+        task = bar.add_task("scoring", total=None)
+        scored = bulk.score(source, served.model, out, lambda done: bar.update(task, completed=done))
+    counts = {
+        "cases": scored.cases,
+        "predicted": scored.predicted,
+        "abstained": scored.abstained,
+        "refused": scored.refused,
+    }
+    if as_json:
+        typer.echo(json.dumps({**counts, "out": str(out)}))
+    else:
+        words = ", ".join(f"{count} {name}" for name, count in counts.items())
+        typer.echo(f"{words}; written to {out}")
+
+
+def serve(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="Allow models trained on synthetic cases.")] = False,
+    or_demo: Annotated[
+        bool, typer.Option("--or-demo", help="Without promoted models, serve those of the demo.")
+    ] = False,
+) -> None:
+    """Serve the promoted models on this machine: POST /predict, /predict/batch, GET /model, /docs.
+
+    Models are read from $ORP_MODELS (default ./served-models). Until there is authentication, only callers on this
+    machine are answered.
+
+    Example: [bold]oncorespond serve[/bold], then
+    [bold]curl -s localhost:3000/predict -H 'content-type: application/json' -d @case.json[/bold]
+    """
+    from serving.predictor import Predictor
+    from serving.served_models import models_folder
+
+    demo = Path(".demo") / "served-models"
+    if or_demo and not models_folder().is_dir() and demo.is_dir():
+        os.environ["ORP_MODELS"], synthetic = str(demo), True
+        typer.echo("no promoted models here: serving the SYNTHETIC ones of the demo")
+    folder = models_folder().resolve()
+    Predictor.from_folder(folder, synthetic=synthetic)  # refuse here, in words, before a server starts
+    os.environ["ORP_MODELS"] = str(folder)
+    os.environ["ORP_SYNTHETIC"] = "1" if synthetic else "0"
+    typer.echo(f"serving {folder} on http://127.0.0.1:{port} (API description: /docs), Ctrl-C stops")
+    _run_bentoml(port)
+
+
+def _run_bentoml(port: int) -> None:
+    import sys
+
+    code = Path(__file__).resolve().parent.parent
+    arguments = ["serve", "serving.service:ResponseService", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "bentoml", *arguments, "--working-dir", str(code)]
+    os.execv(sys.executable, command)  # noqa: S606  # our own interpreter, with arguments of our own
+
+
+def _predictor(model: str | None) -> Predictor:
+    """Return all promoted models, or the one that is named; on a terminal the answer itself says SYNTHETIC."""
+    from serving.predictor import Predictor
+    from serving.served_models import models_folder
+
+    if model is None:
+        return Predictor.from_folder(models_folder(), synthetic=True)
+    served = _served(model)
+    return Predictor({served.model.family: served})
+
+
+def _served(name: str) -> Served:
+    from models.artifact import load
+    from models.named import find
+
+    from serving.predictor import Served
+    from serving.served_models import models_folder
+
+    pointer = find(name, models_folder())
+    return Served(load(pointer.artifact, digest=pointer.digest), pointer)
+
+
+def _content_id(case: str, answer: dict[str, Any]) -> str:
+    from serving.predictor import content_id
+
+    return content_id(case + answer["model"]["digest"])
+
+
+def _title(case: Any) -> str:
+    from features.histology import row
+    from serving.predictor import case_regimen
+
+    return f"{case.case_id or 'case'}: {row(case.histology).name}, {case_regimen(case)}"
+
+
+def _print(answers: list[dict[str, Any]], titles: list[str]) -> None:
+    from rich.console import Console
+
+    from serving.terminal import shown_answer
+
+    console = Console()
+    for answer, title in zip(answers, titles, strict=True):
+        console.print(shown_answer(answer, title))

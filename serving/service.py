@@ -1,0 +1,63 @@
+"""The BentoML service: ``bentoml serve serving.service:ResponseService``, and what a Bento carries.
+
+Only this file knows BentoML. The routes are ours (:mod:`serving.api`), mounted at ``/``; BentoML keeps ``/livez`` and
+``/readyz``, which ask the two methods below, and its own client speaks to ``/bento/predict``. Until the service has
+authentication it listens on 127.0.0.1 only and answers nobody else.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from typing import Any
+
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import bentoml
+
+from features.errors import Refusal
+from serving.api import create_app
+from serving.errors import error_body
+from serving.predictor import Predictor
+from serving.served_models import models_folder, synthetic_allowed
+
+HOST, PORT = "127.0.0.1", 3000
+
+_served: list[Predictor] = []
+"""The one predictor of this worker; empty until its models are loaded and their self-tests passed."""
+
+app = create_app(lambda: _served[0] if _served else None)
+
+
+@bentoml.service(
+    name="oncorespond",
+    workers=1,
+    http={"host": HOST, "port": PORT},
+    traffic={"timeout": 30},
+    logging={"access": {"enabled": False}},
+)
+@bentoml.asgi_app(app, path="/")
+class ResponseService:
+    """Loads the promoted artefacts once per worker and answers through the mounted application."""
+
+    def __init__(self) -> None:
+        _served[:] = [Predictor.from_folder(models_folder(), synthetic=synthetic_allowed())]
+        gc.collect()
+        gc.freeze()  # the collector's walks over the loaded models are the longest pauses of an idle service
+
+    async def __is_alive__(self) -> bool:
+        return True
+
+    async def __is_ready__(self) -> bool:
+        return bool(_served)
+
+    @bentoml.api(route="/bento/predict")
+    def bento_predict(self, case: dict[str, Any]) -> dict[str, Any]:
+        """Answer one case for BentoML's own client; a refusal comes as the same object that HTTP callers get."""
+        from features.case import read_case
+
+        try:
+            return _served[0].answers([read_case(case)])[0]
+        except Refusal as refusal:
+            return error_body(refusal, "-")

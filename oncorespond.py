@@ -12,9 +12,8 @@ import sys
 from importlib import import_module
 from typing import Any
 
-import click
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 for name, value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -43,33 +42,27 @@ COMMANDS: dict[str, tuple[str, str]] = {
 class LazyCommands(TyperGroup):
     """A group whose commands are imported when they are called, so that ``--help`` answers at once."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # typer's signature
         """Return the commands in the order of a newcomer's way."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command; for a listing, stand in with its one line of help."""
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # typer's signature
+        """Import one command; in the list of commands its one line of help stands in for it."""
         if cmd_name not in COMMANDS:
             return None
         target, short_help = COMMANDS[cmd_name]
-        if ctx.resilient_parsing or _only_listing(ctx):
-            return typer.core.TyperCommand(cmd_name, help=short_help)
+        if cmd_name not in sys.argv[1:]:
+            return TyperCommand(cmd_name, help=short_help)
         module, attribute = target.split(":")
-        found = getattr(import_module(module), attribute)
-        return _as_command(found, cmd_name)
+        return _as_command(getattr(import_module(module), attribute), cmd_name)
 
 
-def _only_listing(ctx: click.Context) -> bool:
-    return not ctx.protected_args and not ctx.args and not getattr(ctx, "_protected_args", [])
-
-
-def _as_command(found: Any, name: str) -> click.Command:
-    if isinstance(found, typer.Typer):
-        command = typer.main.get_command(found)
-    else:
+def _as_command(found: Any, name: str) -> Any:
+    if not isinstance(found, typer.Typer):
         single = typer.Typer(add_completion=False, rich_markup_mode="rich")
         single.command()(found)
-        command = typer.main.get_command(single)
+        found = single
+    command = typer.main.get_command(found)
     command.name = name
     return command
 
@@ -90,24 +83,13 @@ def main() -> None:
     from features.errors import Refusal
 
     try:
-        app(standalone_mode=False)
+        app()
     except Refusal as refusal:
-        _say(str(refusal), refusal.exit_code)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
-    except click.ClickException as usage:
-        usage.show()
-        sys.exit(usage.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        _say("interrupted", 130)
+        from rich.console import Console
+        from rich.markup import escape
 
-
-def _say(text: str, status: int) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
-    Console(stderr=True).print(f"[bold red]refused[/bold red] {escape(text)}" if status != 130 else text, soft_wrap=True)
-    sys.exit(status)
+        Console(stderr=True).print(f"[bold red]refused:[/bold red] {escape(str(refusal))}", soft_wrap=True)
+        sys.exit(refusal.exit_code)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from features import agents, genes, histology, measures
+from features import agents, genes, histology, measures, variants
 from features.case_refusals import refusals_of
-from features.errors import InvalidCase
+from features.errors import InvalidCase, UnreadableAlteration
 from features.field_types import (
     AlterationKind,
     AlterationStatus,
@@ -29,6 +29,7 @@ from features.field_types import (
     Setting,
     SpecimenSource,
     Truth,
+    as_pydantic,
 )
 
 if TYPE_CHECKING:
@@ -71,6 +72,17 @@ class Alteration(Record):
         None
     )
     origin: Origin | None = None
+
+    @model_validator(mode="after")
+    def _notation_can_be_read(self) -> Self:
+        if self.kind == "mutation":
+            try:
+                variants.read_variant(
+                    self.gene, self.protein_change, self.cdna_change, self.variant_classification, self.exon
+                )
+            except UnreadableAlteration as refusal:
+                raise as_pydantic(refusal) from None
+        return self
 
 
 class Assay(Record):

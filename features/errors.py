@@ -45,6 +45,10 @@ def seen_text(value: object) -> str:
     return written if len(written) <= LONGEST_SEEN else written[: LONGEST_SEEN - 3] + "..."
 
 
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else text + "."
+
+
 class Refusal(Exception):
     """Something was asked that cannot be answered; the text says why and what to do.
 
@@ -85,7 +89,8 @@ class Refusal(Exception):
 
     def __str__(self) -> str:
         where = ": ".join(part for part in (self.record, self.field) if part)
-        parts = [f"{where}: {self.message}" if where else self.message]
+        more = bool(self.allowed or self.way_out)
+        parts = [(f"{where}: " if where else "") + (_sentence(self.message) if more else self.message)]
         if self.allowed:
             parts.append(f"Allowed: {listed(self.allowed)}.")
         if self.way_out:

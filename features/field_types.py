@@ -109,11 +109,16 @@ class Resolved:
         try:
             return self.resolve(value)
         except CaseRefusal as refusal:
-            raise PydanticCustomError(
-                refusal.code,  # type: ignore[arg-type]  # pydantic asks for a literal; ours is a class constant
-                "{message}",
-                {"message": refusal.message, "allowed": refusal.allowed, "way_out": refusal.way_out},
-            ) from None
+            raise as_pydantic(refusal) from None
+
+
+def as_pydantic(refusal: CaseRefusal) -> PydanticCustomError:
+    """Return a refusal in the form that pydantic gathers; :mod:`features.case_refusals` turns it back."""
+    return PydanticCustomError(
+        refusal.code,
+        "{message}",
+        {"message": refusal.message, "allowed": refusal.allowed, "way_out": refusal.way_out},
+    )
 
 
 Truth = bool | None

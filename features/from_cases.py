@@ -63,7 +63,8 @@ def latest(specimens: Sequence[SpecimenFindings]) -> int:
 def rows_of(case: Case) -> CaseRows:
     """Take a case apart into scalars and lists; see :class:`CaseRows`."""
     scalars = flatten(case)
-    findings, others, assay = case.alterations, (), case.assay
+    findings, assay = case.alterations, case.assay
+    others: tuple[Alteration, ...] = ()
     if case.specimens:
         place = latest(case.specimens)
         current = case.specimens[place]

@@ -13,20 +13,18 @@ from features.case import read_case, read_case_json
 from features.errors import InvalidCase, Refusal
 from features.flat_rows import case_of_row
 from features.from_cases import batch_of
+from models.answer import scored_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from models.response import Answers, ResponseModel
-
-    from features.batch import Batch
+    from features.batch import Batch, FloatArray
     from features.case import Case
+    from models.response import ResponseModel
 
 BLOCK = 10_000
 """Cases scored at a time."""
-
-NUMBERS = ("probability", "interval_low", "interval_high", "log_odds", "base_log_odds")
 
 
 class UnreadableCases(Refusal):
@@ -57,7 +55,7 @@ def score(source: Path, model: ResponseModel, out: Path, progress: Callable[[int
     out
         Parquet: ``case_id, status, reasons, probability, interval_low, interval_high, log_odds, base_log_odds`` and
         one ``phi:<feature>`` column per feature. A case that cannot be read has status ``refused`` and the codes of
-        its refusal as reasons; numbers are null unless the status is ``predicted``.
+        its refusal as reasons, joined by ``;``; numbers are null unless the status is ``predicted``.
     progress
         Called with the number of cases done after every block.
     """
@@ -111,8 +109,8 @@ def _cohort_blocks(folder: Path) -> Iterator[Block]:
     from features.cohort import Cohort
 
     cohort = Cohort.load(folder)
-    for start in range(0, cohort.n, BLOCK):
-        part = cohort.take(np.arange(start, min(start + BLOCK, cohort.n)))
+    for start in range(0, len(cohort), BLOCK):
+        part = cohort.take(np.arange(start, min(start + BLOCK, len(cohort))))
         batch = part.batch()
         yield Block(batch.texts["case_id"].texts(), batch, list(range(batch.n)), {})
 
@@ -149,35 +147,27 @@ def _block(entries: list[Case | Refusal]) -> Block:
 
 
 def _table(block: Block, model: ResponseModel) -> pa.Table:
+    """Place the columns of the cases that could be read among all; a refused case has nulls and its codes."""
     n = len(block.ids)
-    answers = model.answers(block.batch)
-    status = np.full(n, "refused", dtype=object)
-    status[block.rows] = ["predicted" if ok else "abstained" for ok in answers.predicted]
-    columns: dict[str, Any] = {
-        "case_id": pa.array(block.ids, pa.string()),
-        "status": pa.array(status.tolist(), pa.string()),
-        "reasons": pa.array(_reasons(block, answers, n), pa.list_(pa.string())),
-    }
-    for name, values in zip(NUMBERS, answers.numbers(), strict=True):
-        columns[name] = _spread(values, answers.predicted, block.rows, n)
-    for place, feature in enumerate(answers.features):
-        columns[f"phi:{feature.name}"] = _spread(answers.phi[:, place], answers.predicted, block.rows, n)
-    return pa.table(columns)
-
-
-def _reasons(block: Block, answers: Answers, n: int) -> list[list[str]]:
-    reasons: list[list[str]] = [[] for _ in range(n)]
+    scored = scored_columns(model.answers(block.batch))
+    status, reasons = ["refused"] * n, [""] * n
     for row, place in enumerate(block.rows):
-        reasons[place] = [reason.code for reason in answers.reasons[row]]
+        status[place], reasons[place] = scored["status"][row], scored["reasons"][row]
     for place, refusal in block.refused.items():
         problems = refusal.problems if isinstance(refusal, InvalidCase) else (refusal,)
-        reasons[place] = [problem.code for problem in problems]
-    return reasons
+        reasons[place] = ";".join(problem.code for problem in problems)
+    texts = {"case_id": block.ids, "status": status, "reasons": reasons}
+    numbers = {name: values for name, values in scored.items() if name not in texts}
+    return pa.table(
+        {
+            **{name: pa.array(values, pa.string()) for name, values in texts.items()},
+            **{name: _spread(values, block.rows, n) for name, values in numbers.items()},
+        }
+    )
 
 
-def _spread(values: Any, predicted: Any, rows: list[int], n: int) -> pa.Array:
-    """Place the numbers of answered cases among all; everything else is null, not NaN."""
-    full, known = np.zeros(n), np.zeros(n, dtype=bool)
-    full[rows] = np.where(predicted, values, 0.0)
-    known[rows] = predicted
-    return pa.array(full, pa.float64(), mask=~known)
+def _spread(values: FloatArray, rows: list[int], n: int) -> pa.Array:
+    """Return the numbers at their places; what is not known is null, not NaN."""
+    full = np.full(n, np.nan)
+    full[rows] = values
+    return pa.array(full, pa.float64(), mask=np.isnan(full))

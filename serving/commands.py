@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from serving.predictor import Predictor, Served
+    from models.response import ResponseModel
+    from serving.predictor import Predictor
 
 ModelName = Annotated[
     str | None,
@@ -64,11 +65,11 @@ def score(
 
     from serving import bulk
 
-    served = _served(model)
+    loaded = _named(model)
     columns = (TextColumn("scoring"), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=as_json) as bar:
         task = bar.add_task("scoring", total=None)
-        scored = bulk.score(source, served.model, out, lambda done: bar.update(task, completed=done))
+        scored = bulk.score(source, loaded, out, lambda done: bar.update(task, completed=done))
     counts = {
         "cases": scored.cases,
         "predicted": scored.predicted,
@@ -128,19 +129,15 @@ def _predictor(model: str | None) -> Predictor:
 
     if model is None:
         return Predictor.from_folder(models_folder(), synthetic=True)
-    served = _served(model)
-    return Predictor({served.model.family: served})
+    named = _named(model)
+    return Predictor({named.family: named})
 
 
-def _served(name: str) -> Served:
-    from models.artifact import load
-    from models.named import find
-
-    from serving.predictor import Served
+def _named(name: str) -> ResponseModel:
+    from models.named import load_named
     from serving.served_models import models_folder
 
-    pointer = find(name, models_folder())
-    return Served(load(pointer.artifact, digest=pointer.digest), pointer)
+    return load_named(name, models_folder())
 
 
 def _content_id(case: str, answer: dict[str, Any]) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.answer import answer_of
-from models.artifact import load
-from models.pointer import read_pointers
-
+from features.batch import regimen_key
 from features.errors import Refusal
 from features.from_cases import batch_of
 from features.regimens import regimen
+from models.answer import answer_of, model_of
+from models.pointer import load_promoted, promoted_names
 from serving.errors import NoModelForTherapy, error_body
 from serving.served_models import NoServedModels, SyntheticRefused
 
@@ -21,19 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from models.pointer import Pointer
-    from models.response import ResponseModel
-
-    from features.batch import Batch
     from features.case import Case
-
-
-@dataclass(frozen=True)
-class Served:
-    """A loaded model and the pointer it was loaded by."""
-
-    model: ResponseModel
-    pointer: Pointer
+    from models.response import ResponseModel
 
 
 class Predictor:
@@ -42,10 +29,10 @@ class Predictor:
     Parameters
     ----------
     by_family
-        ``checkpoint`` and ``targeted`` to the served model.
+        ``checkpoint`` and ``targeted`` to the loaded model.
     """
 
-    def __init__(self, by_family: dict[str, Served]) -> None:
+    def __init__(self, by_family: dict[str, ResponseModel]) -> None:
         self.by_family = by_family
 
     @classmethod
@@ -59,26 +46,26 @@ class Predictor:
         SyntheticRefused
             When a model was trained on synthetic cases and ``synthetic`` is False.
         """
-        pointers = read_pointers(folder)
-        if not pointers:
+        names = promoted_names(folder)
+        if not names:
             raise NoServedModels(
                 f"there is no promoted model in {folder}",
                 way_out="Run `oncorespond promote NAME`, or name a folder with ORP_MODELS; `make demo` fills .demo/.",
             )
-        served = [Served(load(pointer.artifact, digest=pointer.digest), pointer) for pointer in pointers]
-        for one in served:
-            if one.model.card["synthetic"] and not synthetic:
+        models = [load_promoted(folder, name) for name in names]
+        for model in models:
+            if model.card["synthetic"] and not synthetic:
                 raise SyntheticRefused(
-                    f"{one.pointer.name} was trained on synthetic cases",
+                    f"{model.identity.name} was trained on synthetic cases",
                     way_out="Serve it with `oncorespond serve --synthetic` if that is what you want.",
                 )
-        return cls({one.model.family: one for one in served})
+        return cls({model.family: model for model in models})
 
     def describe(self) -> dict[str, Any]:
         """Return what is served: the ``model`` block of the answers, one per family."""
-        return {"models": [one.model.provenance(one.pointer.version) for one in self.by_family.values()]}
+        return {"models": [{"family": name, **model_of(model)} for name, model in self.by_family.items()]}
 
-    def served_for(self, case: Case) -> Served:
+    def model_for(self, case: Case) -> ResponseModel:
         """Return the model that judges a case's therapy.
 
         Raises
@@ -100,13 +87,13 @@ class Predictor:
         """Return one answer per case, in order; cases of one family are scored together."""
         by_family: dict[str, list[int]] = {}
         for place, case in enumerate(cases):
-            by_family.setdefault(self.served_for(case).model.family, []).append(place)
+            by_family.setdefault(self.model_for(case).family, []).append(place)
         answered: dict[int, dict[str, Any]] = {}
         for family, places in by_family.items():
-            served = self.by_family[family]
             batch = batch_of([cases[place] for place in places])
-            for row, answer in enumerate(answers_of(served, batch)):
-                answered[places[row]] = answer
+            answers = self.by_family[family].answers(batch)
+            for row, place in enumerate(places):
+                answered[place] = answer_of(answers, row, str(uuid.uuid4()))
         return [answered[place] for place in range(len(cases))]
 
     def answers_or_errors(self, entries: Sequence[Case | Refusal]) -> list[dict[str, Any]]:
@@ -123,7 +110,7 @@ class Predictor:
 
     def _no_model(self, case: Case) -> Refusal | None:
         try:
-            self.served_for(case)
+            self.model_for(case)
         except NoModelForTherapy as refusal:
             return refusal
         return None
@@ -131,18 +118,7 @@ class Predictor:
 
 def case_regimen(case: Case) -> str:
     """Return the regimen key of a case's therapy."""
-    from features.batch import regimen_key
-
     return regimen_key(case.therapy.agents, case.therapy.regimen_class)
-
-
-def answers_of(served: Served, batch: Batch) -> list[dict[str, Any]]:
-    """Return the answers of a batch whose cases all belong to one model."""
-    answers = served.model.answers(batch)
-    return [
-        {"prediction_id": str(uuid.uuid4()), **answer_of(answers, row, version=served.pointer.version)}
-        for row in range(batch.n)
-    ]
 
 
 def content_id(text: str) -> str:

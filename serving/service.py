@@ -52,7 +52,7 @@ class ResponseService:
     async def __is_ready__(self) -> bool:
         return bool(_served)
 
-    @bentoml.api(route="/bento/predict")
+    @bentoml.api(route="/bento/predict")  # type: ignore[untyped-decorator]  # bentoml is not typed
     def bento_predict(self, case: dict[str, Any]) -> dict[str, Any]:
         """Answer one case for BentoML's own client; a refusal comes as the same object that HTTP callers get."""
         from features.case import read_case

@@ -1,0 +1,229 @@
+"""What the evidence looks at in a case: a small, hashable profile, so that like cases are worked out once.
+
+A profile keeps what published arms report (histology, regimen, alteration classes, mismatch repair, levels of TMB and
+PD-L1, line, what was given before) and nothing else; passengers and exact values are gone. Unknown stays unknown.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from features.driver_classes import Reading, read
+from features.matching import needs_of
+from features.mismatch_repair import status_of, votes_of
+from features.panels import find
+from features.regimens import regimen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from features.batch import Batch, IntArray
+    from features.case import Alteration
+
+TMB_HIGH = 10.0
+"""mut/Mb, tissue panel; KEYNOTE-158, Lancet Oncol 2020 (PMID 32919526): the cut-point of the published arms."""
+
+TMB_VERY_HIGH = 20.0
+"""mut/Mb; Goodman et al., Mol Cancer Ther 2017 (PMID 28835386)."""
+
+EXOME_COUNT_PER_MUT_PER_MB = 17.5
+"""Exome mutations for one panel mut/Mb: 175 per exome answers to 10 mut/Mb (Cristescu et al., JITC 2022, PMID 35101941)."""
+
+COPIES_HIGH, COPIES_LOW = 6.0, 4.0
+"""Total copies: the classes of the capmatinib phase 1 arms (gene copy number under 4, 4 to 6, 6 or more)."""
+
+TPS_HIGH, CPS_HIGH, IC_HIGH = 50.0, 10.0, 5.0
+"""Percent, points, percent: the cut-points the published arms call PD-L1 high. Assays are compared by level only."""
+
+
+class Finding(NamedTuple):
+    """One finding as evidence sees it; ``detail`` is the level of expression, or of the copies of an amplified gene."""
+
+    reading: Reading
+    kind: str
+    present: bool
+    detail: str = ""
+
+
+class Profile(NamedTuple):
+    """What the evidence looks at in a case; None and empty mean unknown.
+
+    ``findings`` is None when no list of alterations was given; ``negative`` holds genes tested without a finding that
+    matter to the regimen; ``prior`` is None when earlier regimens are not recorded.
+    """
+
+    histology: str
+    regimen: str
+    findings: tuple[Finding, ...] | None = None
+    negative: tuple[str, ...] = ()
+    mmr: str | None = None
+    tmb: str | None = None
+    pdl1: str | None = None
+    line: str | None = None
+    prior: tuple[str, ...] | None = None
+
+
+def profiles_of(batch: Batch) -> tuple[list[Profile], list[int]]:
+    """Return the distinct profiles of a batch, and for every case the place of its own.
+
+    Examples
+    --------
+    >>> from features.case import read_case
+    >>> from features.from_cases import batch_of
+    >>> case = read_case({"histology": "LUAD", "prior_lines": 1, "therapy": {"class": "pd1_pdl1"}})
+    >>> profiles_of(batch_of([case, case]))[1]
+    [0, 0]
+    """
+    columns = zip(
+        batch.texts["histology"].texts(),
+        batch.texts["therapy"].texts(),
+        _findings(batch),
+        _tested(batch),
+        _mmr(batch),
+        _tmb(batch),
+        _pdl1(batch),
+        _line(batch),
+        _priors(batch),
+        strict=True,
+    )
+    places: dict[Profile, int] = {}
+    where = [places.setdefault(_profile(*row), len(places)) for row in columns]
+    return list(places), where
+
+
+def _profile(
+    histology: str | None,
+    key: str | None,
+    findings: tuple[Finding, ...] | None,
+    tested: frozenset[str],
+    mmr: str | None,
+    tmb: str | None,
+    pdl1: str | None,
+    line: str | None,
+    prior: tuple[str, ...] | None,
+) -> Profile:
+    known = () if findings is None else findings
+    negative = tuple(sorted((genes_that_matter(key or "") & tested) - {one.reading.gene for one in known if one.present}))
+    if negative and findings is None:
+        findings = ()
+    return Profile(histology or "", key or "", findings, negative, mmr, tmb, pdl1, line, prior)
+
+
+@lru_cache(maxsize=16_384)
+def genes_that_matter(key: str) -> frozenset[str]:
+    """Return the genes whose wild type says that a regimen is not matched: its targets, and those it needs."""
+    return needs_of(key).genes | regimen(key).targets if key else frozenset()
+
+
+@lru_cache(maxsize=65_536)
+def _reduced(alteration: Alteration) -> Finding | None:
+    """Return the finding, or None for what the evidence does not look at.
+
+    Left out are passengers (a notation that stands for no curated class) and negatives of limited meaning: of one
+    notation only, or of blood.
+    """
+    reading = read(alteration)
+    named = alteration.protein_change or alteration.cdna_change or alteration.variant_classification
+    if alteration.status == "present":
+        passenger = not reading.classes and (alteration.kind == "mutation" and bool(named))
+        return None if passenger else Finding(reading, alteration.kind, True, alteration.level or "")
+    if named or alteration.status == "not_detected":
+        return None
+    return Finding(reading, alteration.kind, False)
+
+
+def _order(finding: Finding) -> tuple[str, str, str, str, bool]:
+    return finding.reading.gene, finding.kind, finding.reading.text, finding.detail, finding.present
+
+
+def _findings(batch: Batch) -> list[tuple[Finding, ...] | None]:
+    found: list[set[Finding]] = [set() for _ in range(batch.n)]
+    all_findings = batch.findings
+    reduced = [_reduced(level) for level in all_findings.levels]
+    rows, codes = all_findings.row.tolist(), all_findings.codes.tolist()
+    for row, code, copies in zip(rows, codes, all_findings.copies.tolist(), strict=True):
+        one = reduced[code]
+        if one is not None:
+            found[row].add(one._replace(detail=copies_level(copies)) if one.kind == "amplification" else one)
+    recorded = batch.findings_recorded.tolist()
+    return [tuple(sorted(some, key=_order)) if known else None for some, known in zip(found, recorded, strict=True)]
+
+
+def copies_level(copies: float) -> str:
+    """Return ``high``, ``medium``, ``low`` or "" (unknown) for total copies of an amplified gene."""
+    if np.isnan(copies):
+        return ""
+    return "high" if copies >= COPIES_HIGH else "medium" if copies >= COPIES_LOW else "low"
+
+
+def _tested(batch: Batch) -> list[frozenset[str]]:
+    listed = batch.texts["assay.genes_tested"]
+    panels = batch.texts["assay.panel"]
+    by_list = [*(frozenset(level.split("|")) for level in listed.levels), None]
+    by_panel = [*(_panel_genes(level) for level in panels.levels), frozenset[str]()]
+    pairs = zip(listed.codes.tolist(), panels.codes.tolist(), batch.findings_recorded.tolist(), strict=True)
+    return [(by_list[i] or by_panel[j] or frozenset()) if known else frozenset() for i, j, known in pairs]
+
+
+@lru_cache(maxsize=1024)
+def _panel_genes(name: str) -> frozenset[str]:
+    panel = find(name)
+    return frozenset() if panel is None or panel.genes is None else frozenset(panel.genes)
+
+
+def _mmr(batch: Batch) -> list[str | None]:
+    deficient = status_of(votes_of(batch)).deficient
+    return _named(np.where(np.isnan(deficient), 0, 1 + np.nan_to_num(deficient)), (None, "proficient", "deficient"))
+
+
+def _named(level: IntArray, names: Sequence[str | None]) -> list[str | None]:
+    return [names[int(place)] for place in level.tolist()]
+
+
+def _tmb(batch: Batch) -> list[str | None]:
+    panel = batch.numbers["tmb.mut_per_mb"]
+    exome = batch.numbers["tmb.exome_nonsynonymous_count"] / EXOME_COUNT_PER_MUT_PER_MB
+    burden = np.where(np.isnan(panel), exome, panel)
+    level = np.where(np.isnan(burden), 0, 1 + np.searchsorted([TMB_HIGH, TMB_VERY_HIGH], burden, side="right"))
+    return _named(level, (None, "low", "high", "very_high"))
+
+
+def _pdl1(batch: Batch) -> list[str | None]:
+    """Return the highest level of any assay: ``negative``, ``positive``, ``high``."""
+    level = np.zeros(batch.n, dtype=np.int64)
+    for path, low, high in (("tps_percent", 1, TPS_HIGH), ("cps", 1, CPS_HIGH), ("ic_percent", 1, IC_HIGH)):
+        value = batch.numbers[f"patient.pdl1_{path}"]
+        place = 1 + np.searchsorted([low, high], value, side="right")
+        level = np.maximum(level, np.where(np.isnan(value), 0, place))
+    classes = batch.texts["patient.pdl1_tc_ic"]
+    of_class = {"TC0/IC0": 1.0, "TC1+/IC1+": 2.0, "TC2+/IC2+": 3.0, "TC3/IC3": 3.0}
+    level = np.maximum(level, classes.gather(lambda name: of_class[name], 0.0).astype(np.int64))
+    return _named(level, (None, "negative", "positive", "high"))
+
+
+def _line(batch: Batch) -> list[str | None]:
+    """Return ``first``, ``later`` (one or more before) or ``third`` (two or more before); None when unknown."""
+    lines, treated = batch.numbers["prior_lines"], batch.numbers["prior_systemic_therapy"]
+    given = np.zeros(batch.n)
+    np.maximum.at(given, batch.priors.row, 1.0)
+    with np.errstate(invalid="ignore"):
+        level = np.where((treated == 1) | (lines >= 1) | (given == 1), 2, 0)
+        level = np.where(((treated == 0) | (lines == 0)) & (level == 0), 1, level)
+        level = np.where(lines >= 2, 3, level)
+    return _named(level, (None, "first", "later", "third"))
+
+
+def _priors(batch: Batch) -> list[tuple[str, ...] | None]:
+    levels, recorded = batch.priors.regimen.levels, batch.priors.recorded.tolist()
+    found: list[list[str]] = [[] for _ in range(batch.n)]
+    for row, code in zip(batch.priors.row.tolist(), batch.priors.regimen.codes.tolist(), strict=True):
+        found[row].append(levels[code])
+    lines, treated = batch.numbers["prior_lines"], batch.numbers["prior_systemic_therapy"]
+    naive = ((lines == 0) | (treated == 0)).tolist()
+    return [
+        tuple(sorted(some)) if known or nothing else None
+        for some, known, nothing in zip(found, recorded, naive, strict=True)
+    ]

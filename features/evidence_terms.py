@@ -1,0 +1,250 @@
+"""Evidence terms: the named things published arms are compared by, for one profile of an arm or of a patient.
+
+A term is ``kind:name`` and has a value, mostly 1. Kinds are pooled (:data:`POOL_OF_KIND`), and the pool says how far
+its coefficients may stray from nought (its variance is learned, see :mod:`models.evidence_fit`). So a rare thing leans
+on what it is a kind of: an agent on its class, an alteration on its gene and kind, a histology on its lineage, an
+interaction on its parts.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from features import histology
+from features.driver_classes import row
+from features.evidence_match import EXPRESSION_SCORE, match_of, resistance_overcome
+from features.evidence_profile import Profile
+from features.regimens import regimen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from features.evidence_match import EvidenceMatch
+    from features.evidence_profile import Finding
+    from features.regimens import RegimenFacts
+
+Terms = dict[str, float]
+
+POOL_OF_KIND: Mapping[str, str] = {
+    "base": "base",
+    "class": "therapy",
+    "agent": "therapy",
+    "target": "therapy",
+    "design": "match and design",
+    "kind": "match and design",
+    "match": "match and design",
+    "mechanism": "match and design",
+    "dose": "dose of the target",
+    "gene": "alteration",
+    "alteration": "alteration",
+    "co_mutation": "alteration",
+    "histology": "histology",
+    "line": "line",
+    "prior": "prior therapy",
+    "resistance": "resistance",
+    "biomarker": "biomarker",
+    "endpoint": "endpoint",
+    "therapy_x_alteration": "therapy x alteration",
+    "therapy_x_histology": "therapy x histology",
+    "alteration_x_histology": "alteration x histology",
+    "biomarker_x_histology": "biomarker x histology",
+    "line_x_histology": "line x histology",
+}
+"""The pool of every kind of term; pools are the parts an answer shows."""
+
+REFERENCE_CLASS = "pd1_pdl1"
+"""The class of most checkpoint arms: what a histology is worth is worth under it; the other classes have their own."""
+
+RECEPTOR_KINASES = frozenset({"ALK", "EGFR", "ERBB2", "MET", "NTRK1", "NTRK2", "NTRK3", "RET", "ROS1"})
+"""Drivers of tumours with few mutations: IMMUNOTARGET, Ann Oncol 2019 (PMID 31125062)."""
+
+PI3K_AND_CYCLE = frozenset({"PIK3CA", "AKT1", "AKT2", "AKT3", "MTOR", "CDK4", "CDK6", "PTK2"})
+"""Targets whose single-agent matches rarely work: SHIVA, Lancet Oncol 2015 (PMID 26342236)."""
+
+FEW_COPIES = {"high": 0.0, "medium": 1.0, "low": 2.0}
+"""Steps below a high-level amplification."""
+
+
+@lru_cache(maxsize=65_536)
+def terms_of(profile: Profile) -> Mapping[str, float]:
+    """Return the terms of a profile; empty when its regimen is neither checkpoint blockade nor targeted.
+
+    Examples
+    --------
+    >>> found = terms_of(Profile("LUAD", "pembrolizumab", pdl1="high"))
+    >>> found["histology:NSCLC"], found["biomarker:pdl1 high"]
+    (1.0, 1.0)
+    """
+    family = family_of(profile)
+    if family is None:
+        return {}
+    facts = regimen(profile.regimen)
+    specific = _checkpoint if family == "checkpoint" else _targeted
+    return {**dict(_setting(profile)), **dict(specific(profile, facts))}
+
+
+def terms_without_evidence(profile: Profile) -> Mapping[str, float]:
+    """Return the terms of a profile whose regimen no arm speaks to: its histology and line, and no match.
+
+    A matched therapy without evidence gets no uplift over its histology (SHIVA's lesson, PMID 26342236).
+    """
+    if family_of(profile) != "targeted":
+        return dict(_setting(profile))
+    facts = regimen(profile.regimen)
+    return {**dict(_setting(profile)), "match:none": 1.0, **dict(_resistant(profile, match_of(profile, facts), facts))}
+
+
+def family_of(profile: Profile) -> str | None:
+    """Return the family whose arms speak to a profile: ``checkpoint``, ``targeted``, or None."""
+    facts = regimen(profile.regimen) if profile.regimen else None
+    if facts is None:
+        return None
+    if facts.family in ("checkpoint", "mixed"):
+        return "checkpoint"
+    return "targeted" if facts.family == "targeted" or facts.basket else None
+
+
+def _ones(kind: str, names: Iterable[str]) -> Iterator[tuple[str, float]]:
+    return ((f"{kind}:{name}", 1.0) for name in sorted(names))
+
+
+def _pairs(kind: str, names: Iterable[str], codes: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+    return ((f"{kind}:{name} in {code}", 1.0) for name in sorted(names) for code in codes)
+
+
+@lru_cache(maxsize=4096)
+def organs(code: str) -> tuple[str, ...]:
+    """Return the lineage as interactions use it; a basket or an unknown histology has none."""
+    return () if not code or histology.row(code).arms_only else histology.lineage(code)
+
+
+def _setting(profile: Profile) -> Iterator[tuple[str, float]]:
+    yield "base:all", 1.0
+    yield from _ones("histology", histology.lineage(profile.histology) if profile.histology else ())
+    if profile.line is not None:
+        yield "line:" + ("first" if profile.line == "first" else "later"), 1.0
+    if profile.line == "third":
+        yield "line:third", 1.0
+
+
+# --- checkpoint ---------------------------------------------------------------------------------------------------
+
+
+def _checkpoint(profile: Profile, facts: RegimenFacts) -> Iterator[tuple[str, float]]:
+    where = organs(profile.histology)
+    levels = list(_biomarkers(profile))
+    yield from _ones("biomarker", levels)
+    yield from _pairs("biomarker_x_histology", levels, where)
+    yield from _ones("class", {facts.therapy_class, *facts.parts})
+    yield from _ones("agent", facts.agents)
+    yield from _ones("target", facts.targets & {"PDCD1", "CD274", "CTLA4"})
+    if facts.therapy_class != REFERENCE_CLASS:
+        yield from _pairs("therapy_x_histology", {facts.therapy_class}, where)
+    if profile.line is not None:
+        yield from _pairs("line_x_histology", {"first" if profile.line == "first" else "later"}, where)
+    yield from _checkpoint_findings(profile, where)
+    if any(regimen(key).family in ("checkpoint", "mixed") for key in profile.prior or ()):
+        yield "prior:checkpoint", 1.0
+
+
+def _biomarkers(profile: Profile) -> Iterator[str]:
+    """Yield cumulative levels: very high TMB is high as well, high PD-L1 is positive as well."""
+    if profile.mmr is not None:
+        yield f"mmr {profile.mmr}"
+    if profile.tmb is not None:
+        yield "tmb low" if profile.tmb == "low" else "tmb high"
+    if profile.tmb == "very_high":
+        yield "tmb very high"
+    if profile.pdl1 is not None:
+        yield "pdl1 negative" if profile.pdl1 == "negative" else "pdl1 positive"
+    if profile.pdl1 == "high":
+        yield "pdl1 high"
+
+
+def _checkpoint_findings(profile: Profile, where: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+    present = {one.reading.gene for one in profile.findings or () if one.present and one.kind != "expression"}
+    yield from _ones("gene", present)
+    yield from _pairs("alteration_x_histology", present, where)
+    if present & RECEPTOR_KINASES:
+        yield "gene:any receptor kinase", 1.0
+    if "KRAS" in present:
+        yield from _ones("co_mutation", (f"KRAS with {gene}" for gene in present & {"KEAP1", "STK11", "TP53"}))
+
+
+# --- targeted -----------------------------------------------------------------------------------------------------
+
+
+def _targeted(profile: Profile, facts: RegimenFacts) -> Iterator[tuple[str, float]]:
+    match = match_of(profile, facts)
+    yield f"match:{match.status}", 1.0
+    yield from _resistant(profile, match, facts)
+    if match.status == "none" and facts.needs:
+        return
+    where = organs(profile.histology)
+    yield f"class:{facts.therapy_class} as a whole", 1.0
+    yield from ((f"class:{part}", 1 / len(facts.parts)) for part in facts.parts)
+    yield from _ones("agent", facts.agents)
+    yield from _ones("mechanism", facts.mechanisms)
+    if facts.combination:
+        yield "design:combination", 1.0
+    if facts.targets & PI3K_AND_CYCLE:
+        yield "design:pi3k, akt or cell cycle", 1.0
+    yield from _pairs("therapy_x_histology", {facts.therapy_class, *facts.parts, *facts.agents}, where)
+    if match.findings:
+        yield from _matched(match, facts, where)
+
+
+def _matched(match: EvidenceMatch, facts: RegimenFacts, where: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+    genes = {one.reading.gene for one in match.findings}
+    classes = {identity for one in match.findings for identity in one.reading.classes}
+    narrow = {one.reading.narrowest[0] for one in match.findings if one.reading.narrowest}
+    yield "match:" + ("direct" if match.direct else "indirect"), 1.0
+    yield "match:" + ("own target" if match.own_target else "side target"), 1.0
+    yield from _ones("kind", {one.kind for one in match.findings})
+    yield from _ones("kind", {f"effect {row(one).effect}" for one in narrow})
+    yield from _ones("kind", {f"pathway {row(one).pathway}" for one in narrow})
+    yield from _ones("gene", genes)
+    yield from _ones("alteration", classes)
+    yield from _ones("therapy_x_alteration", therapy_for(facts, genes))
+    yield from _ones("therapy_x_alteration", therapy_for(facts, classes))
+    yield from _pairs("alteration_x_histology", genes | classes, where)
+    yield from _dose(match.findings, facts)
+
+
+def therapy_for(facts: RegimenFacts, names: Iterable[str]) -> Iterator[str]:
+    """Yield the names of what a regimen is, for what it is given: ``braf for BRAF``, ``dabrafenib for BRAF_V600E``."""
+    return (f"{what} for {name}" for name in names for what in {facts.therapy_class, *facts.parts, *facts.agents})
+
+
+def _dose(findings: tuple[Finding, ...], facts: RegimenFacts) -> Iterator[tuple[str, float]]:
+    amplified = [one for one in findings if one.kind == "amplification"]
+    steps = [FEW_COPIES[one.detail] for one in amplified if one.detail]
+    if steps:
+        yield "dose:copies below high", min(steps)
+    stained = [one for one in findings if one.kind == "expression" and one.detail in EXPRESSION_SCORE]
+    if stained and not amplified:
+        short = 3.0 - max(EXPRESSION_SCORE[one.detail] for one in stained)
+        yield "dose:expression below 3+", short
+        if "adc" not in facts.mechanisms:
+            yield "dose:expression below 3+, no conjugate", short
+
+
+def _resistant(profile: Profile, match: EvidenceMatch, facts: RegimenFacts) -> Iterator[tuple[str, float]]:
+    if match.resistance:
+        yield "resistance:present", 1.0
+        yield from _ones("resistance", match.resistance)
+    if resistance_overcome(match):
+        yield "resistance:overcome", 1.0
+    same = [known for known in map(regimen, profile.prior or ()) if known.targets & facts.targets]
+    if not same:
+        return
+    yield "prior:same target", 1.0
+    yield from _ones("prior", (f"same target, {part}" for part in facts.parts))
+    if len(same) > 1:
+        yield "prior:same target twice", 1.0
+    generations = [known.generation for known in same if known.generation is not None]
+    if facts.generation is not None and generations and facts.generation > max(generations):
+        yield "prior:later generation", 1.0
+    if facts.mechanisms and not any(known.mechanisms & facts.mechanisms for known in same):
+        yield "prior:other mechanism", 1.0

@@ -1,0 +1,195 @@
+"""Finding levels: what each distinct finding means for the columns of alterations, worked out once and kept.
+
+A column that is a status of genes is a bit; what a case has is the union of its findings' bits, so that order and
+repetition of findings never matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features import genes, panels
+from features.alteration_columns import STATUSES, Status
+from features.driver_classes import Reading, classes, read, row, with_narrower
+from features.from_cases import finding_key
+from features.matching import EVERY_GENE, covers, negated_classes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from features.batch import Batch, IntArray
+    from features.case import Alteration
+
+_MOST_KEPT = 400_000
+"""Distinct findings kept; about 200 bytes each. A long-running service forgets all of them beyond that."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelFacts:
+    """What one distinct finding means.
+
+    Attributes
+    ----------
+    reading
+        Its classes.
+    status
+        ``present``, ``absent`` or ``not_detected``.
+    present
+        Bits of :data:`features.alteration_columns.STATUSES` it sets.
+    negative
+        Bits of :data:`GENE_BITS` it rules out.
+    blocked
+        Bits of :data:`GENE_BITS` that stay unknown: the finding is in that gene and cannot be read.
+    passenger, haematopoietic
+        Whether it counts as a passenger; whether its gene is one of clonal haematopoiesis.
+    of_tumour
+        Present, somatic and not in such a gene: it shows that blood carries tumour DNA.
+    """
+
+    reading: Reading
+    status: str
+    present: int = 0
+    negative: int = 0
+    blocked: int = 0
+    passenger: bool = False
+    haematopoietic: bool = False
+    of_tumour: bool = False
+
+
+GENE_BITS: tuple[tuple[int, str], ...] = tuple(
+    (place, gene) for place, status in enumerate(STATUSES) for gene in status.genes
+)
+"""Bit i stands for gene ``GENE_BITS[i][1]`` of the status ``GENE_BITS[i][0]``; fewer than 63, so a mask is one int64."""
+
+STATUS_GENE_MASKS: IntArray = np.array(
+    [sum(1 << bit for bit, (place, _) in enumerate(GENE_BITS) if place == at) for at in range(len(STATUSES))],
+    dtype=np.int64,
+)
+"""For each status the bits of all its genes: it may say 0 only when all of them are ruled out."""
+
+_KEPT: dict[tuple[Any, ...], LevelFacts] = {}
+
+
+def facts_of(levels: Sequence[Alteration]) -> list[LevelFacts]:
+    """Return the facts of distinct findings, in their order."""
+    if len(_KEPT) > _MOST_KEPT:
+        _KEPT.clear()
+    found = []
+    for level in levels:
+        key = finding_key(level)
+        facts = _KEPT.get(key)
+        if facts is None:
+            facts = _KEPT[key] = _facts(level)
+        found.append(facts)
+    return found
+
+
+def _facts(level: Alteration) -> LevelFacts:
+    reading = read(level)
+    listed = genes.row(reading.gene)
+    haematopoietic = listed is not None and listed.clonal_haematopoiesis
+    haematopoietic = haematopoietic or "CHIP_ALTERATION" in reading.classes
+    if level.status != "present":
+        return LevelFacts(reading, level.status, negative=_negative_bits(level), haematopoietic=haematopoietic)
+    somatic = level.origin != "germline"
+    counted = bool(reading.classes) or reading.changes_protein
+    return LevelFacts(
+        reading,
+        level.status,
+        present=status_bits(reading),
+        blocked=gene_bits(reading.gene) if reading.unreadable else 0,
+        passenger=somatic and reading.changes_protein and not reading.classes,
+        haematopoietic=haematopoietic and somatic and counted,
+        of_tumour=somatic and counted and not haematopoietic and level.kind != "expression",
+    )
+
+
+def gene_bits(gene: str) -> int:
+    """Return all bits of one gene."""
+    return sum(1 << bit for bit, (_, one) in enumerate(GENE_BITS) if one == gene)
+
+
+@lru_cache(maxsize=65_536)
+def status_bits(reading: Reading) -> int:
+    """Return the statuses a finding sets."""
+    if not reading.classes:
+        return 0
+    found = frozenset(reading.classes)
+    drives = frozenset(row(one).pathway for one in reading.narrowest if row(one).effect != "passenger")
+    return sum(
+        1 << place
+        for place, status in enumerate(STATUSES)
+        if found.intersection(status.classes) or status.pathway in drives
+    )
+
+
+def _negative_bits(level: Alteration) -> int:
+    """Return the gene bits a tested negative rules out: all classes of a status in that gene."""
+    gone = negated_classes(level)
+    if not gone:
+        return 0
+    return sum(1 << bit for bit, (place, gene) in enumerate(GENE_BITS) if _needed(STATUSES[place], gene) <= gone)
+
+
+@lru_cache(maxsize=256)
+def _needed(status: Status, gene: str) -> frozenset[str]:
+    """Return what must be ruled out in a gene: its members of the status's classes, or of the pathway its mutations."""
+    named = status.classes or tuple(one.id for one in classes().values() if one.pathway == status.pathway)
+    members = frozenset().union(*(with_narrower(one) for one in named))
+    return frozenset(one for one in members if row(one).gene == gene and "_GERMLINE_" not in one)
+
+
+@lru_cache(maxsize=4096)
+def tested_genes(listed: str | None, panel: str | None) -> frozenset[str] | None:
+    """Return the genes an assay tested: those listed, else those of its panel; None when neither is known."""
+    if listed is not None:
+        return frozenset(listed.split("|")) if listed else frozenset()
+    known = panels.find(panel) if panel else None
+    if known is None:
+        return None
+    return EVERY_GENE if known.exome else known.genes
+
+
+@lru_cache(maxsize=4096)
+def tested_mask(listed: str | None, panel: str | None) -> int:
+    """Return the bits of :data:`GENE_BITS` that an assay tested."""
+    tested = tested_genes(listed, panel)
+    if tested is None:
+        return 0
+    return sum(1 << bit for bit, (_, gene) in enumerate(GENE_BITS) if covers(tested, gene))
+
+
+def distinct(keys: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the different keys and where each came from; one key alone (a single case) needs no sorting."""
+    if keys.size == 1:
+        return keys, np.zeros(1, dtype=np.int64)
+    different, inverse = np.unique(keys, return_inverse=True)
+    return different, inverse.astype(np.int64)
+
+
+def assays(batch: Batch) -> tuple[IntArray, list[tuple[str | None, str | None]]]:
+    """Return the distinct assays of a batch and, for each case, which one it has."""
+    listed, panel = batch.texts["assay.genes_tested"], batch.texts["assay.panel"]
+    width = len(panel.levels) + 1
+    codes, inverse = distinct((listed.codes + 1) * width + panel.codes + 1)
+    genes_of, panel_of = (None, *listed.levels), (None, *panel.levels)
+    return inverse, [(genes_of[code // width], panel_of[code % width]) for code in codes.tolist()]
+
+
+def from_blood(batch: Batch) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return 1 where the findings come from blood, 0 from tissue, NaN unknown: the specimen, else the panel's own."""
+
+    def of_source(source: str) -> float:
+        return float(source == "blood")
+
+    def of_panel(name: str) -> float:
+        known = panels.find(name)
+        return float("nan") if known is None else float(known.specimen == "blood")
+
+    source = batch.texts["specimen.source"].gather(of_source)
+    return np.where(np.isnan(source), batch.texts["assay.panel"].gather(of_panel), source)

@@ -1,0 +1,211 @@
+"""Mismatch repair: IHC, PCR, NGS and a reported status become one status; conflicts are kept and shown.
+
+Rules
+-----
+- IHC by protein: any loss is deficient; MSH6 and PMS2 both retained is proficient, since either is lost with its
+  partner (the two-antibody panel: Shia 2009, Am J Surg Pathol 33:1639); anything else is undecided.
+- MSI-H is deficient, MSS and MSI-L are proficient (revised Bethesda guidelines, PMID 14970275).
+- An MSIsensor score of 10 or more is MSI-H, below 3 is MSS, between is undecided (MSIsensor, PMID 24371154;
+  Middha 2017, doi 10.1200/PO.17.00084).
+- IHC, PCR and NGS have one vote each; a method that contradicts itself has none. The majority decides; a tie is
+  unknown, since a wrong deficient status is a known cause of primary resistance (Cohen 2019, PMID 30452494).
+- A status whose method is not recorded counts only when no method decides: it may be one of the tests above.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from features.contract import Column, Shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from features.batch import Batch, FloatArray
+    from features.contract import Group
+
+SCORE_HIGH = 10.0
+"""MSIsensor score (percent of loci unstable) from which a tumour is MSI-H; Middha 2017, doi 10.1200/PO.17.00084."""
+SCORE_STABLE = 3.0
+"""MSIsensor score below which a tumour is MSS; between the two it is indeterminate (same source)."""
+
+SIGN_SOURCE = "PMID 26028255"
+"""Le 2015: response to pembrolizumab in 40% of deficient and 0% of proficient colorectal cancer."""
+
+_VOTES: dict[str, float] = {
+    "deficient": 1,
+    "proficient": -1,
+    "MSI-H": 1,
+    "MSI-L": -1,
+    "MSS": -1,
+    "lost": 1,
+    "retained": -1,
+}
+"""Vote of a result; what is not here (equivocal, indeterminate) has none."""
+
+PROTEINS = ("MLH1", "MSH2", "MSH6", "PMS2")
+_DECIDING = (2, 3)
+"""MSH6 and PMS2 in :data:`PROTEINS`."""
+_METHODS = {"IHC": "mmr.ihc", "PCR": "mmr.msi_pcr", "NGS": "mmr.msi_ngs", "reported": "mmr.reported"}
+_STAINS = {f"IHC {protein}": f"mmr.ihc_proteins.{protein}" for protein in PROTEINS}
+_PATHS = (*_METHODS.values(), *_STAINS.values())
+
+_COLUMNS = (
+    Column(
+        "mmr_deficient",
+        "mmr_deficient",
+        "mmr",
+        expected_sign=1,
+        sign_source=SIGN_SOURCE,
+        missing="indicator",
+        families=("checkpoint",),
+    ),
+    Column("mmr_conflict", "mmr_conflict", "mmr", families=("checkpoint",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """What every test says, each shape (n,): 1 deficient, -1 proficient, 0 undecided or not done."""
+
+    ihc_summary: FloatArray
+    ihc_proteins: FloatArray
+    pcr: FloatArray
+    ngs_called: FloatArray
+    ngs_score: FloatArray
+    reported: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The one status: ``deficient`` is 1, 0 or NaN; ``conflict`` says that two tests disagree; ``methods`` agree."""
+
+    deficient: FloatArray
+    conflict: FloatArray
+    methods: FloatArray
+
+
+def votes_of(batch: Batch) -> Votes:
+    """Read every test of mismatch repair in a batch."""
+    votes = _text_votes(batch)
+    summary, pcr, ngs, reported = votes[: len(_METHODS)]
+    stained = votes[len(_METHODS) :]
+    score = batch.numbers["mmr.msi_ngs_score"]
+    lost = (stained > 0).any(axis=0)
+    retained = (stained[_DECIDING[0]] < 0) & (stained[_DECIDING[1]] < 0)
+    return Votes(
+        summary,
+        np.where(lost, 1.0, np.where(retained, -1.0, 0.0)),
+        pcr,
+        ngs,
+        np.where(score >= SCORE_HIGH, 1.0, np.where(score < SCORE_STABLE, -1.0, 0.0)),
+        reported,
+    )
+
+
+def _text_votes(batch: Batch) -> FloatArray:
+    """Return the vote of every result in words, shape (len(_PATHS), n): one table for all fields, taken once."""
+    coded = [batch.texts[path] for path in _PATHS]
+    table: list[float] = []
+    starts = []
+    for column in coded:
+        starts.append([len(table)])
+        table.extend(_VOTES.get(level, 0.0) for level in column.levels)
+    codes = np.array([column.codes for column in coded])
+    return np.array([*table, 0.0])[np.where(codes < 0, -1, codes + np.array(starts))]
+
+
+def status_of(votes: Votes) -> Status:
+    """Decide: majority of IHC, PCR and NGS; the reported status where none of them decides; a tie is unknown."""
+    ihc, ihc_differs = _one_method(votes.ihc_summary, votes.ihc_proteins)
+    ngs, ngs_differs = _one_method(votes.ngs_called, votes.ngs_score)
+    total = ihc + votes.pcr + ngs
+    voting = np.abs(ihc) + np.abs(votes.pcr) + np.abs(ngs)
+    decided = np.where(voting > 0, total, votes.reported)
+    conflict = ihc_differs | ngs_differs | (np.abs(total) < voting) | (total * votes.reported < 0)
+    deficient = np.where(decided > 0, 1.0, np.where(decided < 0, 0.0, np.nan))
+    return Status(deficient, conflict.astype(np.float64), np.abs(total))
+
+
+def _one_method(first: FloatArray, second: FloatArray) -> tuple[FloatArray, Any]:
+    """Return the vote of a method told twice, and where the two tellings contradict each other."""
+    return np.sign(first + second), first * second < 0
+
+
+@dataclass(frozen=True)
+class MismatchRepairBuilder:
+    """Mismatch-repair status and whether its tests disagree.
+
+    Unknown (no test, undecided or a tie) is NaN, never proficient. Learns nothing.
+    """
+
+    name: ClassVar[str] = "mismatch_repair"
+    group: ClassVar[Group] = "mmr"
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the status and the conflict."""
+        return _COLUMNS
+
+    def build(self, batch: Batch) -> FloatArray:
+        """Return the two columns, shape (n, 2)."""
+        status = status_of(votes_of(batch))
+        return np.stack((status.deficient, status.conflict), axis=1)
+
+    def show(self, batch: Batch, row: int) -> Sequence[Shown]:
+        """Return the status with its confidence and every test behind it."""
+        status = status_of(votes_of(batch))
+        deficient, conflict = status.deficient[row], bool(status.conflict[row])
+        tests = _tests(batch, row)
+        value = None if np.isnan(deficient) else "deficient" if deficient else "proficient"
+        text = f"{value or 'unknown'} ({_confidence(value, conflict, status.methods[row])}): {tests or 'no test'}"
+        unknown = () if value else ("mismatch-repair status: it decides most where it is deficient",)
+        return (
+            Shown("mmr_deficient", "mmr", value, "", text, (SIGN_SOURCE,), unknown),
+            Shown(
+                "mmr_conflict", "mmr", conflict, "flag", f"tests disagree: {tests}" if conflict else "no disagreement"
+            ),
+        )
+
+    def warnings(self, batch: Batch, row: int) -> Sequence[str]:
+        """Warn when two tests disagree."""
+        status = status_of(votes_of(batch))
+        if not status.conflict[row]:
+            return ()
+        outcome = "the status is unknown" if np.isnan(status.deficient[row]) else "the majority decides"
+        return (f"mmr_conflict: {_tests(batch, row)}; {outcome}",)
+
+    def fit(self, batch: Batch) -> Self:  # noqa: ARG002 - nothing is learned
+        """Return itself: nothing is learned."""
+        return self
+
+    def parameters(self) -> dict[str, Any]:
+        """Return nothing: the rules are in the code."""
+        return {}
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:  # noqa: ARG003 - nothing is learned
+        """Return the builder."""
+        return cls()
+
+
+def _confidence(value: str | None, conflict: bool, methods: float) -> str:
+    """Return ``high`` for two or more agreeing methods, ``moderate`` for one, ``low`` otherwise."""
+    if value is None:
+        return "undecided"
+    if conflict or methods < 1:
+        return "low confidence"
+    return "high confidence" if methods > 1 else "moderate confidence"
+
+
+def _tests(batch: Batch, row: int) -> str:
+    """Name every result of a case: ``IHC deficient, PCR MSS``."""
+    found = []
+    for name, path in ({"IHC": _METHODS["IHC"]} | _STAINS | _METHODS).items():
+        coded = batch.texts[path]
+        if coded.codes[row] >= 0:
+            found.append(f"{name} {coded.levels[coded.codes[row]]}")
+    score = batch.numbers["mmr.msi_ngs_score"][row]
+    return ", ".join(found + ([] if np.isnan(score) else [f"NGS score {score:g}"]))

@@ -1,0 +1,104 @@
+"""What is known of treatment before the index date, for every case of a batch at once.
+
+Three fields speak of it (``prior_systemic_therapy``, ``prior_lines``, ``prior_therapies``) and each may be absent. They
+are read together here, once, so that columns, words and warnings agree:
+
+* any systemic therapy before: yes when the list holds one, when lines are more than 0 or when it is said so; no when
+  it is said so, when lines are 0, or when a list was given and holds none; else unknown;
+* a list is *complete* when it was given, holds at least as many systemic regimens as there were lines, and is not
+  empty although treatment was said to have been given; only from a complete list follows that something was not given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.batch import Batch, Coded, Priors
+from features.last_regimen import LastRegimen, last_regimen
+from features.line_derivation import Counted, Lines, counted, lines_before
+from features.prior_classes import classes_before
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from features.batch import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Treatment before the index date; every array is about n cases.
+
+    Attributes
+    ----------
+    any_before
+        1, 0 or NaN: any systemic therapy before, in any setting.
+    lines
+        Lines in the metastatic setting and their source.
+    classes
+        Shape (n, 6): the facts of :data:`features.prior_classes.FACTS`, 1, 0 or NaN.
+    last
+        Response to the last regimen and days since; NaN where unknown *or where there was none*.
+    listed
+        What the listed regimens count as.
+    complete
+        Whether the list of prior therapies can be taken for complete.
+    """
+
+    any_before: FloatArray
+    lines: Lines
+    classes: FloatArray
+    last: LastRegimen
+    listed: Counted
+    complete: NDArray[np.bool_]
+
+
+def history_of(batch: Batch) -> History:
+    """Read the three fields of all cases together."""
+    listed = counted(batch.priors, batch.n)
+    said, lines = batch.numbers["prior_systemic_therapy"], batch.numbers["prior_lines"]
+    some = listed.systemic_of_case > 0
+    yes = some | (lines > 0) | (said == 1)
+    recorded = batch.priors.recorded
+    no = (said == 0) | (lines == 0) | recorded
+    any_before = np.where(yes, 1.0, np.where(no, 0.0, np.nan))
+    complete = recorded & (listed.systemic_of_case >= np.fmax(lines, 0.0)) & (some | ~yes)
+    return History(
+        any_before,
+        lines_before(batch, listed, complete),
+        classes_before(batch, complete, any_before == 0),
+        last_regimen(batch.priors, listed, batch.n),
+        listed,
+        complete,
+    )
+
+
+def only(batch: Batch, row: int) -> Batch:
+    """Return the batch of one case, with what :func:`history_of` reads and nothing else.
+
+    Levels are kept, so that codes mean the same.
+    """
+    priors = batch.priors
+    here = slice(*np.searchsorted(priors.row, [row, row + 1]))
+    fields = ("prior_systemic_therapy", "prior_lines")
+    therapy = batch.texts["therapy"]
+    return Batch(
+        n=1,
+        numbers={path: batch.numbers[path][row : row + 1] for path in fields},
+        texts={"therapy": Coded(therapy.codes[row : row + 1], therapy.levels)},
+        findings=type(batch.findings)(),
+        findings_recorded=np.zeros(1, dtype=np.bool_),
+        other_findings=type(batch.findings)(),
+        priors=Priors(
+            row=priors.row[here] - row,
+            regimen=Coded(priors.regimen.codes[here], priors.regimen.levels),
+            line=priors.line[here],
+            setting=Coded(priors.setting.codes[here], priors.setting.levels),
+            best_response=Coded(priors.best_response.codes[here], priors.best_response.levels),
+            started_days=priors.started_days[here],
+            ended_days=priors.ended_days[here],
+            recorded=priors.recorded[row : row + 1],
+        ),
+    )

@@ -1,0 +1,97 @@
+"""Prior lines in words: what a person reads about each feature, and what was not known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.contract import Shown
+from features.last_regimen import RANK
+from features.line_derivation import DERIVED, GIVEN, SOURCES
+from features.prior_classes import FACTS
+from features.regimens import regimen
+
+if TYPE_CHECKING:
+    from features.batch import Batch
+    from features.prior_history import History
+
+RULES = "rules of line derivation (features/line_derivation.py)"
+
+_WORDS = {
+    "checkpoint": ("prior_checkpoint", "a checkpoint inhibitor before"),
+    "ctla4": ("prior_ctla4", "a CTLA-4 inhibitor before"),
+    "targeted": ("prior_targeted", "a targeted drug before"),
+    "platinum": ("prior_platinum", "platinum chemotherapy before"),
+    "same_class": ("same_class_before", "a drug of the same class before"),
+    "same_generation": ("same_generation_before", "a drug of the same or a newer generation of this class before"),
+}
+
+
+def shown_history(batch: Batch, history: History) -> list[Shown]:
+    """Return one :class:`Shown` per feature of the one case of a batch."""
+    return [
+        _any_before(history),
+        _lines(history),
+        *(_class(history, place, *_WORDS[fact], _seen(batch)) for place, fact in enumerate(FACTS)),
+        _last_response(history),
+        _interval(history),
+    ]
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _flag(feature: str, value: float, words: str, why_unknown: str, sources: tuple[str, ...] = ()) -> Shown:
+    if np.isnan(value):
+        return Shown(feature, "prior_lines", None, "flag", f"not known: {words}", sources, (why_unknown,))
+    return Shown(feature, "prior_lines", bool(value), "flag", words if value else f"no: {words}", sources)
+
+
+def _any_before(history: History) -> Shown:
+    why = "neither prior_systemic_therapy nor prior_lines nor prior_therapies is given"
+    return _flag("prior_systemic_therapy", history.any_before[0], "systemic therapy before", why)
+
+
+def _lines(history: History) -> Shown:
+    number, source = history.lines.number[0], int(history.lines.source[0])
+    if np.isnan(number):
+        why = "prior_lines is not given and cannot be derived from prior_therapies"
+        return Shown("prior_lines", "prior_lines", None, "lines", "number of prior lines not known", (), (why,))
+    one = "line" if number == 1 else "lines"
+    how = "" if source == GIVEN else f" ({SOURCES[source]})"
+    text = f"{number:g} systemic {one} in the metastatic setting before{how}"
+    return Shown("prior_lines", "prior_lines", float(number), "lines", text, (RULES,) if source == DERIVED else ())
+
+
+def _seen(batch: Batch) -> tuple[str, ...]:
+    levels = batch.priors.regimen.levels
+    keys = sorted({levels[code] for code in batch.priors.regimen.codes.tolist()})
+    return tuple(f"{key} is {regimen(key).therapy_class} (therapies.csv)" for key in keys)
+
+
+def _class(history: History, place: int, feature: str, words: str, seen: tuple[str, ...]) -> Shown:
+    why = "prior_therapies is not given, is shorter than the number of lines, or names a class only"
+    return _flag(feature, history.classes[0, place], words, why, seen)
+
+
+def _last_response(history: History) -> Shown:
+    rank = _known(history.last.response_rank[0])
+    if rank is not None:
+        response = next(name for name, value in RANK.items() if value == rank)
+        return Shown("last_response", "prior_lines", response, "", f"best response to the last regimen: {response}")
+    if history.any_before[0] == 0:
+        return Shown("last_response", "prior_lines", "none", "", "no regimen before")
+    why = "the best response to the last regimen, or which regimen was last, is not recorded"
+    return Shown("last_response", "prior_lines", None, "", "response to the last regimen not known", (), (why,))
+
+
+def _interval(history: History) -> Shown:
+    feature, days = "days_since_last_therapy", _known(history.last.days_since_end[0])
+    if days is not None:
+        return Shown(feature, "prior_lines", days, "d", f"{days:g} days since the last regimen ended")
+    if history.any_before[0] == 0:
+        return Shown(feature, "prior_lines", "none", "d", "no regimen before")
+    why = "the end of the last regimen, or which regimen was last, is not recorded"
+    return Shown(feature, "prior_lines", None, "d", "time since the last regimen not known", (), (why,))

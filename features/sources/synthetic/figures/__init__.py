@@ -1,0 +1,1 @@
+"""Published figures behind the synthetic cohorts; every row names its source."""

@@ -1,0 +1,151 @@
+"""Applicability: for which cases an answer is given, and what is said beside it.
+
+Flags are arrays, computed for many cases at once (per histology, per regimen, per column); words are made for the
+cases that are shown. Everything learned here is counts and ranges of the training cases, never a case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from features.histology import lineage
+from features.regimens import regimen
+from models.settings import ApplicabilitySettings, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from features.batch import Batch, Coded
+    from features.contract import Column
+    from models.inputs import BoolArray, FeatureLike, FloatArray, Inputs
+
+BLOOD = "blood"
+
+
+@dataclass(frozen=True, eq=False)
+class Applicability:
+    """What training cases there were, and the thresholds.
+
+    Attributes
+    ----------
+    settings
+        Thresholds, from the experiment file.
+    histology_cases
+        Training cases by OncoTree code, each case counted at every level of its lineage.
+    class_cases
+        Training cases by therapy class.
+    low, high, spread
+        Shape (p,): range and standard deviation of the numbers of training cases; NaN for flags and for columns
+        never known.
+    """
+
+    settings: ApplicabilitySettings
+    histology_cases: Mapping[str, int]
+    class_cases: Mapping[str, int]
+    low: FloatArray
+    high: FloatArray
+    spread: FloatArray
+
+    @classmethod
+    def fit(
+        cls, batch: Batch, matrix: FloatArray, columns: Sequence[Column], settings: ApplicabilitySettings
+    ) -> Applicability:
+        """Count training cases and measure their ranges; outcomes are not seen."""
+        number = np.array([column.unit != "flag" for column in columns], dtype=np.bool_)
+        known = ~np.isnan(matrix) & number
+        some = known.any(axis=0)
+        low = np.where(some, np.min(matrix, axis=0, where=known, initial=np.inf), np.nan)
+        high = np.where(some, np.max(matrix, axis=0, where=known, initial=-np.inf), np.nan)
+        spread = np.full(len(low), np.nan)
+        spread[some] = [float(np.std(matrix[known[:, j], j])) for j in np.flatnonzero(some)]
+        histologies = _counted(batch.texts["histology"], lineage)
+        classes = _counted(batch.texts["therapy"], lambda key: (regimen(key).therapy_class,))
+        return cls(settings, histologies, classes, low, high, spread)
+
+    def histology_support(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
+        """Return training cases of each case's histology and of its tissue, shape (n,) each."""
+        codes = batch.texts["histology"]
+        return (
+            codes.gather(lambda code: self.histology_cases.get(lineage(code)[0], 0), unknown=0.0),
+            codes.gather(lambda code: self.histology_cases.get(lineage(code)[-1], 0), unknown=0.0),
+        )
+
+    def class_support(self, batch: Batch) -> FloatArray:
+        """Return training cases of each case's therapy class, shape (n,)."""
+        return batch.texts["therapy"].gather(
+            lambda key: self.class_cases.get(regimen(key).therapy_class, 0), unknown=0.0
+        )
+
+    @cached_property
+    def _reach(self) -> FloatArray:
+        """How far beyond the range is far; a number that was always the same in training has no measure of far."""
+        return np.where(self.spread > 0, self.settings.range_margin_sd * self.spread, np.inf)
+
+    def outside(self, matrix: FloatArray) -> tuple[BoolArray, BoolArray]:
+        """Return where a number is outside the training range, and where it is far outside; shape (n, p) each."""
+        beyond = np.maximum(matrix - self.high, self.low - matrix)
+        return beyond > 0, beyond > self._reach
+
+    def key_places(self, features: Sequence[FeatureLike], columns: Sequence[Column]) -> list[int]:
+        """Return, for each key input, the column that is NaN when it is unknown."""
+        by_name = {feature.name: feature for feature in features}
+        wanted = (by_name[name] for name in self.settings.key_inputs if name in by_name)
+        return [next((c for c in one.columns if columns[c].missing == "indicator"), one.columns[0]) for one in wanted]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the stored form; a column without a range is null."""
+        return {
+            "settings": asdict(self.settings),
+            "histology_cases": dict(sorted(self.histology_cases.items())),
+            "class_cases": dict(sorted(self.class_cases.items())),
+            "low": _nulls(self.low),
+            "high": _nulls(self.high),
+            "spread": _nulls(self.spread),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Applicability:
+        """Return what a dict was stored from."""
+        low, high, spread = (np.array(stored[name], dtype=np.float64) for name in ("low", "high", "spread"))
+        settings = settings_of(ApplicabilitySettings, stored["settings"], "applicability.settings")
+        return cls(settings, stored["histology_cases"], stored["class_cases"], low, high, spread)
+
+
+def blood_negative(batch: Batch) -> BoolArray:
+    """Return where a targeted therapy's target is not seen and the sample was blood alone, shape (n,).
+
+    A case without a list of alterations is not negative, it is unknown.
+    """
+    source = batch.texts["specimen.source"].gather(lambda text: float(text == BLOOD), unknown=0.0) > 0
+    if not source.any():
+        return source
+    targeted = batch.texts["therapy"].gather(lambda key: float(regimen(key).family == "targeted"), unknown=0.0) > 0
+    seen = np.zeros(batch.n, dtype=np.bool_)
+    keys, findings = batch.texts["therapy"].texts(), batch.findings
+    for row, code in zip(findings.row.tolist(), findings.codes.tolist(), strict=True):
+        level, key = findings.levels[code], keys[row]
+        if key is not None and source[row] and level.status == "present" and level.gene in regimen(key).targets:
+            seen[row] = True
+    return np.asarray(source & targeted & batch.findings_recorded & ~seen, dtype=np.bool_)
+
+
+def scoring_inputs_known(inputs: Inputs, places: Sequence[int]) -> BoolArray:
+    """Return which of the key inputs are known, shape (n, number of key inputs)."""
+    return ~np.isnan(inputs.matrix[:, list(places)])
+
+
+def _counted(coded: Coded, levels_of: Callable[[str], Sequence[str]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    counts = np.bincount(coded.codes[coded.codes >= 0], minlength=len(coded.levels))
+    for text, count in zip(coded.levels, counts.tolist(), strict=True):
+        for level in levels_of(text):
+            found[level] = found.get(level, 0) + count
+    return found
+
+
+def _nulls(values: FloatArray) -> list[float | None]:
+    return [None if np.isnan(value) else value for value in values.tolist()]

@@ -1,0 +1,167 @@
+"""The terms in sequence, each started from what the one before gave out of fold, and z out of fold for the calibrator.
+
+For the cases of fold f: linear is fitted without f; boosters are fitted without f, started from linear values that
+for each other fold g came from a fit without f and g. No outcome of a case, nor of its patient, ever reaches its own
+out-of-fold z. The refit on all cases takes the same steps with all folds but one at a time left out.
+
+Evidence comes from published arms alone and is the same in every fold; its weight is fitted within. The feature
+table was fitted on all cases of the fit, without outcomes. The ridge penalty is chosen on the same folds: one number
+from a short grid, so the out-of-fold z favours itself by next to nothing; the resampling outside judges all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.boosted import averaged_output
+from models.boosted_fit import as_term, fit_boosters
+from models.inputs import log_loss
+from models.linear_fit import LinearFit, fit_linear
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from features.contract import Column
+    from models.boosted import BoostedTerm
+    from models.inputs import BoolArray, FloatArray, Inputs, IntArray
+    from models.settings import LinearSettings, ResponseSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """Cases with outcomes, ready to be fitted on.
+
+    Attributes
+    ----------
+    inputs, columns
+        What the terms read, and the contract of the matrix.
+    y, weight
+        Shape (n,): outcome or rate; how many cases each row stands for.
+    fold
+        Shape (n,): fold of each row; patients are never split.
+    held_out_evidence
+        Shape (n,): evidence for the calibrator when the arms behind the evidence are themselves what is trained on:
+        each row's value with its own trial family left out. None: the evidence never saw these outcomes.
+    """
+
+    inputs: Inputs
+    columns: Sequence[Column]
+    y: FloatArray
+    weight: FloatArray
+    fold: IntArray
+    held_out_evidence: FloatArray | None = None
+
+    @property
+    def evidence(self) -> FloatArray | None:
+        """Evidence as the linear term sees it while it learns: left out where there is such a value."""
+        if self.held_out_evidence is not None:
+            return self.held_out_evidence
+        return None if self.inputs.evidence is None else self.inputs.evidence.log_odds
+
+
+@dataclass(frozen=True, eq=False)
+class CrossFit:
+    """The refit on all cases, and z out of fold."""
+
+    linear: LinearFit | None
+    boosted: BoostedTerm | None
+    out_of_fold: FloatArray
+
+
+def cross_fit(training: Training, settings: ResponseSettings) -> CrossFit:
+    """Fit linear, then boosted, on all cases, and z out of fold for the calibrator."""
+    sweep = _LinearSweep(training, *_chosen(training, settings.linear)) if settings.linear.on else None
+
+    def start(without: int | None = None) -> FloatArray:
+        return _evidence_alone(training) if sweep is None else sweep.out_of_fold(without)
+
+    linear, z = None if sweep is None else sweep.fit(), start()
+    if not settings.boosted.on:
+        return CrossFit(linear, None, z)
+    every = np.ones(len(z), dtype=np.bool_)
+    boosted = as_term(_boosters(training, every, z, settings), training.inputs.matrix, training.weight)
+    for f in np.unique(training.fold):
+        inside, held = training.fold != f, training.fold == f
+        boosters = _boosters(training, inside, start(int(f))[inside], settings)
+        z[held] += averaged_output(boosters, training.inputs.matrix[held])
+    return CrossFit(linear, boosted, z)
+
+
+def _evidence_alone(training: Training) -> FloatArray:
+    """Return evidence with weight 1, or zeros: the start when the linear term is switched off."""
+    return np.zeros(len(training.y)) if training.evidence is None else training.evidence.copy()
+
+
+def _boosters(training: Training, rows: BoolArray, start: FloatArray, settings: ResponseSettings) -> list[Any]:
+    return fit_boosters(
+        training.inputs.matrix[rows],
+        training.columns,
+        training.y[rows],
+        training.weight[rows],
+        start,
+        settings.boosted,
+        settings.seed,
+    )
+
+
+class _LinearSweep:
+    """Linear fits without one fold or two, each done once."""
+
+    def __init__(self, training: Training, penalty: float, settings: LinearSettings) -> None:
+        self._training, self._penalty, self._settings = training, penalty, settings
+        self._fits: dict[frozenset[int], LinearFit] = {}
+
+    def fit(self, *left_out: int) -> LinearFit:
+        key = frozenset(left_out)
+        if key not in self._fits:
+            inside = ~np.isin(self._training.fold, list(key))
+            self._fits[key] = _linear(self._training, inside, self._penalty, self._settings)
+        return self._fits[key]
+
+    def out_of_fold(self, without: int | None = None) -> FloatArray:
+        """Return w * evidence + linear of each case from a fit without its fold (and without one more)."""
+        t = self._training
+        z = np.zeros(len(t.y))
+        for g in np.unique(t.fold):
+            rows = t.fold == g
+            fit = self.fit(int(g)) if without is None else self.fit(int(g), without)
+            z[rows] = fit.value(t.inputs.matrix[rows], None if t.evidence is None else t.evidence[rows])
+        return z
+
+
+def _linear(training: Training, rows: BoolArray, penalty: float, settings: LinearSettings) -> LinearFit:
+    evidence = training.evidence
+    return fit_linear(
+        training.inputs.matrix[rows],
+        training.columns,
+        training.y[rows],
+        training.weight[rows],
+        None if evidence is None else evidence[rows],
+        penalty,
+        settings,
+    )
+
+
+def _chosen(training: Training, settings: LinearSettings) -> tuple[float, LinearSettings]:
+    """Return the penalty, and the settings with each tuned group's factor, of the lowest out-of-fold log loss.
+
+    Of equal ones the strongest penalty wins.
+    """
+
+    def loss(penalty: float, candidate: LinearSettings) -> float:
+        if len(settings.penalties) == 1 and not settings.tuned_groups:
+            return 0.0
+        return log_loss(_LinearSweep(training, penalty, candidate).out_of_fold(), training.y, training.weight)
+
+    penalty = min(sorted(settings.penalties, reverse=True), key=lambda tried: loss(tried, settings))
+    present = {column.group for column in training.columns}
+    for group in (one for one in settings.tuned_groups if one in present):
+        candidates = [
+            replace(settings, group_penalty={**settings.group_penalty, group: factor})
+            for factor in sorted(settings.factors, reverse=True)
+        ]
+        settings = min(candidates, key=lambda tried: loss(penalty, tried))
+    return penalty, settings

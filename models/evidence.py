@@ -1,0 +1,328 @@
+"""Evidence: what published trial arms say about a therapy in an alteration, a histology and a line, partially pooled.
+
+Fitted on responders of n (:mod:`models.evidence_fit`), applied with numpy only. One term speaks for one family; cases
+of the other family, and cases whose regimen no arm speaks to, get no uplift over their histology and are not covered.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from features.evidence_match import match_of
+from features.evidence_profile import profiles_of
+from features.evidence_terms import POOL_OF_KIND, family_of, terms_of, terms_without_evidence, therapy_for
+from features.regimens import regimen
+from features.vocabulary import table
+from models.evidence_arms import ArmRow, rows_of
+from models.evidence_fit import ArmData, Posterior, Variances, learn_variances, posterior
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from features.batch import Batch
+    from features.evidence_profile import Profile
+    from features.sources.published_arms import Arm
+    from models.evidence_fit import FloatArray
+
+FORMAT = 1
+
+DECLARED_SD = 0.5
+"""Declared centre of the prior of a main pool's standard deviation on the log-odds: an odds ratio of 1.6."""
+
+DECLARED_SD_INTERACTION = 0.2
+"""The same for interactions: they correct their parts, so less is expected of each."""
+
+DECLARED_SD_BASE = 1.5
+"""The same for the base, which is nearly free."""
+
+DECLARED_SD_TRIALS = 0.3
+"""The same between trial families, and between arms of one family."""
+
+MOST_CACHED = 20_000
+"""Profiles whose answers are kept; the oldest is dropped first."""
+
+
+@dataclass(frozen=True)
+class EvidenceValues:
+    """Evidence of the cases of a batch.
+
+    Attributes
+    ----------
+    log_odds
+        Shape (n,).
+    variance
+        Shape (n,): of the log-odds, from the penalised covariance; the variance between trials is not in it.
+    names, parts
+        Names (k) and contributions, shape (n, k), in log-odds: they sum to ``log_odds``.
+    covered
+        Shape (n,): whether arms speak to the regimen (in its alteration, where it is chosen by one).
+    between_trial_variance
+        Added to ``variance`` for the spread of a new trial or of one patient's population.
+    """
+
+    log_odds: FloatArray
+    variance: FloatArray
+    names: tuple[str, ...]
+    parts: FloatArray
+    covered: np.ndarray[Any, np.dtype[np.bool_]]
+    between_trial_variance: float
+
+
+@dataclass(frozen=True)
+class _Worked:
+    """One profile worked out."""
+
+    places: np.ndarray[Any, np.dtype[np.int64]]
+    values: FloatArray
+    terms: Mapping[str, float]
+    parts: FloatArray
+    variance: float
+    covered: bool
+
+
+@dataclass(frozen=True, eq=False)
+class EvidenceTerm:
+    """Fitted evidence of one family.
+
+    Attributes
+    ----------
+    family
+        ``checkpoint`` or ``targeted``.
+    arms
+        The arms that were fitted.
+    variances
+        By pool name, and ``between families``, ``between arms``.
+    """
+
+    family: str
+    arms: tuple[ArmRow, ...]
+    names: tuple[str, ...]
+    pools: tuple[str, ...]
+    variances: Variances
+    fitted: Posterior
+    _place: Mapping[str, int] = field(repr=False)
+    _cache: OrderedDict[Profile, _Worked] = field(default_factory=OrderedDict, repr=False)
+
+    # --- fitting --------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def fit(
+        cls,
+        arms: Sequence[Arm],
+        drop_families: Collection[str] = (),
+        drop_cohorts: Collection[str] = (),
+        variances: Variances | None = None,
+    ) -> Self:
+        """Fit on the arms of one family.
+
+        Parameters
+        ----------
+        arms
+            All of one family; those that may not be fitted are passed over (:attr:`Arm.fits`).
+        drop_families
+            Trial families to leave out.
+        drop_cohorts
+            Patient-level cohorts that train or are scored: every arm of their trials is left out.
+        variances
+            Of the pools, when they are not to be learned again; pools must be those of the same arms.
+        """
+        families = {arm.family for arm in arms}
+        if len(families) != 1:
+            raise ValueError(f"evidence is fitted on the arms of one family, not of {sorted(families)}")
+        own = {arm.trial_family for arm in arms if arm.cohort and arm.cohort in set(drop_cohorts)}
+        left_out = own | set(drop_families) | set(drop_cohorts)
+        kept = [arm for arm in arms if arm.trial_family not in left_out]
+        return cls.of_rows(families.pop(), rows_of(kept), variances)
+
+    @classmethod
+    def of_rows(cls, family: str, rows: Sequence[ArmRow], variances: Variances | None = None) -> Self:
+        """Fit on rows as they are stored; see :meth:`fit`."""
+        names = tuple(sorted({name for row in rows for name in row.terms}))
+        pools = pools_of(family)
+        data = _data(family, rows, names, pools)
+        learned = learn_variances(data, declared(pools)) if variances is None else variances
+        return cls._assembled(family, rows, names, learned, posterior(data, learned))
+
+    @classmethod
+    def _assembled(
+        cls, family: str, rows: Sequence[ArmRow], names: tuple[str, ...], variances: Variances, fitted: Posterior
+    ) -> Self:
+        place = {name: i for i, name in enumerate(names)}
+        return cls(family, tuple(rows), names, pools_of(family), variances, fitted, place)
+
+    # --- applying -------------------------------------------------------------------------------------------------
+
+    @property
+    def between_trial_variance(self) -> float:
+        """Variance between trial families and between arms of one, together."""
+        return self.variances.between_families + self.variances.between_arms
+
+    def evaluate(self, batch: Batch) -> EvidenceValues:
+        """Return the evidence of every case; worked out once per distinct profile."""
+        profiles, where = profiles_of(batch)
+        worked = [self._work(profile) for profile in profiles]
+        places = np.array(where, dtype=np.int64)
+        parts = np.array([one.parts for one in worked]).reshape(len(worked), len(self.pools))[places]
+        return EvidenceValues(
+            log_odds=parts.sum(axis=1),
+            variance=np.array([one.variance for one in worked], dtype=np.float64)[places],
+            names=self.pools,
+            parts=parts,
+            covered=np.array([one.covered for one in worked], dtype=np.bool_)[places],
+            between_trial_variance=self.between_trial_variance,
+        )
+
+    def terms(self, batch: Batch, row: int) -> list[tuple[str, float, float]]:
+        """Return the terms of one case: name, value, log-odds; strongest first."""
+        one = self._of_row(batch, row)
+        coefficient = {self.names[place]: self.fitted.coefficients[place] for place in one.places}
+        found = [(name, value, float(value * coefficient.get(name, 0.0))) for name, value in one.terms.items()]
+        return sorted(found, key=lambda term: (-abs(term[2]), term[0]))
+
+    def nearest_arms(self, batch: Batch, row: int, k: int = 5) -> list[dict[str, Any]]:
+        """Return the arms that move this case's log-odds most, each with its count, rate, source and ``weight``.
+
+        ``weight`` is by how much the case's log-odds follows the log-odds of the arm. None is returned for a case that
+        no arm speaks to.
+        """
+        one = self._of_row(batch, row)
+        if not one.covered:
+            return []
+        specific = np.array([not self.names[place].startswith(("base:", "line:")) for place in one.places], dtype=bool)
+        weights = one.values[specific] @ self.fitted.leaning[one.places[specific]]
+        best = np.argsort(-weights, kind="stable")[:k]
+        return [{**self.arms[i].shown(), "weight": float(weights[i])} for i in best if weights[i] > 0]
+
+    def _of_row(self, batch: Batch, row: int) -> _Worked:
+        profiles, where = profiles_of(batch)
+        return self._work(profiles[where[row]])
+
+    def _work(self, profile: Profile) -> _Worked:
+        known = self._cache.get(profile)
+        if known is None:
+            known = self._cache[profile] = self._worked(profile)
+            if len(self._cache) > MOST_CACHED:
+                self._cache.popitem(last=False)
+        return known
+
+    def _worked(self, profile: Profile) -> _Worked:
+        covered = self._covers(profile)
+        terms = terms_of(profile) if covered else terms_without_evidence(profile)
+        pool = {name: i for i, name in enumerate(self.pools)}
+        known = [name for name in terms if name in self._place]
+        places = np.array([self._place[name] for name in known], dtype=np.int64)
+        values = np.array([terms[name] for name in known], dtype=np.float64)
+        parts = np.zeros(len(self.pools))
+        prior = 0.0
+        for name, value in terms.items():
+            prior += self.variances.of_group[pool[_pool(name)]] * value * value
+        np.add.at(parts, [pool[_pool(name)] for name in known], values * self.fitted.coefficients[places])
+        learned = values @ self.fitted.root[places]
+        return _Worked(places, values, terms, parts, max(0.0, float(prior - learned @ learned)), covered)
+
+    def _covers(self, profile: Profile) -> bool:
+        """Return whether arms speak to the regimen.
+
+        Chosen by an alteration and acting on it: some arm acted on the same gene. Chosen by it otherwise (downstream,
+        synthetic lethality): some arm gave the same class for the same gene or alteration. Else: the class was given.
+        """
+        if family_of(profile) != self.family:
+            return False
+        facts = regimen(profile.regimen)
+        given = any(f"class:{part}" in self._place for part in facts.parts)
+        if self.family == "checkpoint":
+            return given
+        match = match_of(profile, facts)
+        genes = {one.reading.gene for one in match.findings}
+        if not genes:
+            return given
+        if match.direct and genes & facts.targets & self._acted_on:
+            return True
+        names = genes | {identity for one in match.findings for identity in one.reading.classes}
+        return any(f"therapy_x_alteration:{name}" in self._place for name in therapy_for(facts, names))
+
+    @cached_property
+    def _acted_on(self) -> frozenset[str]:
+        """Genes that the regimen of some arm acted on while they were altered."""
+        direct = (row.terms for row in self.arms if "match:direct" in row.terms)
+        return frozenset(name[len("gene:") :] for terms in direct for name in terms if name.startswith("gene:"))
+
+    # --- storing --------------------------------------------------------------------------------------------------
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything, JSON-ready; numbers round-trip exactly."""
+        return {
+            "format": FORMAT,
+            "family": self.family,
+            "pools": dict(zip(self.pools, self.variances.of_group.tolist(), strict=True)),
+            "between_families": self.variances.between_families,
+            "between_arms": self.variances.between_arms,
+            "coefficients": dict(zip(self.names, self.fitted.coefficients.tolist(), strict=True)),
+            "latent": self.fitted.latent.tolist(),
+            "arms": [row.to_dict() for row in self.arms],
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Return the term that :meth:`to_json` came from; nothing is fitted again, only the curvature is rebuilt."""
+        rows = [ArmRow(**row) for row in stored["arms"]]
+        names = tuple(stored["coefficients"])
+        pools = tuple(stored["pools"])
+        variances = Variances(
+            np.array(list(stored["pools"].values())), stored["between_families"], stored["between_arms"]
+        )
+        data = _data(stored["family"], rows, names, pools)
+        coefficients = np.array(list(stored["coefficients"].values()), dtype=np.float64)
+        fitted = Posterior.at(data, variances, np.array(stored["latent"], dtype=np.float64), coefficients)
+        return cls._assembled(stored["family"], rows, names, variances, fitted)
+
+
+def pools_of(family: str) -> tuple[str, ...]:
+    """Return the pools of a family, in order."""
+    other = {
+        "checkpoint": {"match and design", "dose of the target", "resistance", "therapy x alteration"},
+        "targeted": {"biomarker", "biomarker x histology", "line x histology"},
+    }[family]
+    return tuple(pool for pool in dict.fromkeys(POOL_OF_KIND.values()) if pool not in other)
+
+
+def declared(pools: Sequence[str]) -> Variances:
+    """Return the centres of the priors of the variances."""
+    sd = [
+        DECLARED_SD_BASE if pool == "base" else DECLARED_SD_INTERACTION if " x " in pool else DECLARED_SD
+        for pool in pools
+    ]
+    return Variances(np.array(sd) ** 2, DECLARED_SD_TRIALS**2, DECLARED_SD_TRIALS**2)
+
+
+def rules(family: str) -> dict[str, float]:
+    """Return the declared prior means of terms (``evidence_rules.csv``), each with its source there."""
+    return {row["term"]: float(row["prior_mean"]) for row in table("evidence_rules") if row["family"] == family}
+
+
+def _pool(name: str) -> str:
+    return POOL_OF_KIND[name.partition(":")[0]]
+
+
+def _data(family: str, rows: Sequence[ArmRow], names: tuple[str, ...], pools: Sequence[str]) -> ArmData:
+    place = {name: i for i, name in enumerate(names)}
+    terms = np.zeros((len(rows), len(names)))
+    for i, row in enumerate(rows):
+        for name, value in row.terms.items():
+            terms[i, place[name]] = value
+    stated = rules(family)
+    trial = {name: i for i, name in enumerate(sorted({row.trial_family for row in rows}))}
+    weight = np.array([row.weight for row in rows], dtype=np.float64)
+    return ArmData(
+        terms=terms,
+        groups=np.array([tuple(pools).index(_pool(name)) for name in names], dtype=np.int64),
+        prior_mean=np.array([stated.get(name, 0.0) for name in names], dtype=np.float64),
+        responders=weight * np.array([row.responders for row in rows], dtype=np.float64),
+        treated=weight * np.array([row.n for row in rows], dtype=np.float64),
+        family=np.array([trial[row.trial_family] for row in rows], dtype=np.int64),
+    )

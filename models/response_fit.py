@@ -1,0 +1,200 @@
+"""Fitting the whole: feature table, evidence, linear, boosted, calibrator, interval, applicability, in this order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from features.errors import Refusal
+from features.vocabulary import version as vocabulary_version
+from models.applicability import Applicability
+from models.calibration import fit_calibration
+from models.cross_fitting import CrossFit, Training, cross_fit
+from models.folds import canonical_order, patient_folds
+from models.inputs import Inputs, logistic
+from models.interval import IntervalVariance
+from models.response import Identity, ResponseModel, evidence_inputs
+from models.scores import gathering
+from models.terms import Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from features.batch import Batch
+    from models.inputs import FloatArray, TableLike
+    from models.response import EvidenceLike
+    from models.settings import ResponseSettings
+
+
+class CannotFit(Refusal):
+    """Training cases that no model can be fitted to."""
+
+    code = "cannot_fit"
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fitted model and z out of fold, in the order the cases were given."""
+
+    model: ResponseModel
+    out_of_fold: FloatArray
+
+
+def fit_response(
+    batch: Batch,
+    y: FloatArray,
+    groups: Sequence[str],
+    *,
+    table: TableLike,
+    evidence: EvidenceLike | None,
+    settings: ResponseSettings,
+    card: Mapping[str, Any],
+    weight: FloatArray | None = None,
+    held_out_evidence: FloatArray | None = None,
+) -> Fitted:
+    """Fit a response model on cases with outcomes; the order of the cases makes no difference, bit for bit.
+
+    Parameters
+    ----------
+    batch
+        The training cases. A case without an outcome must be left out before.
+    y
+        Shape (n,): 1 objective response, 0 none; or a rate (responders of n) with ``weight`` n.
+    groups
+        Patient id of each case (trial family of each arm): never split over folds.
+    table
+        The fitted feature table (``FeatureTable.for_family(family).fit(batch)``).
+    evidence
+        The evidence term, fitted without the arms of these patients' own trials; None leaves it out.
+    settings
+        From the experiment file; a term that does not earn its place is switched off there.
+    card
+        ``name``, ``endpoint``, ``trained_on``, ``synthetic`` and whatever else the card says; JSON-ready.
+    weight
+        Shape (n,): how many cases each row stands for; 1 each when not given.
+    held_out_evidence
+        Shape (n,): see :class:`models.cross_fitting.Training`; for fits on published arms.
+
+    Raises
+    ------
+    CannotFit
+        When shapes disagree, an outcome is not between 0 and 1, or there are fewer groups than folds.
+    """
+    counted = np.ones(batch.n) if weight is None else weight
+    _check(batch, y, groups, counted, settings)
+    read = Inputs(table.matrix(batch), evidence_inputs(evidence, batch) if evidence and settings.evidence else None)
+    order = canonical_order(groups, y, counted, read.matrix)
+    training = Training(
+        inputs=read.take(order),
+        columns=table.columns,
+        y=y[order],
+        weight=counted[order],
+        fold=patient_folds([groups[i] for i in order.tolist()], y[order], settings.folds, settings.seed),
+        held_out_evidence=None if held_out_evidence is None else held_out_evidence[order],
+    )
+    fit = cross_fit(training, settings)
+    terms = _terms(training, fit)
+    model = ResponseModel(
+        table=table,
+        evidence=evidence if settings.evidence else None,
+        terms=terms,
+        calibration=fit_calibration(fit.out_of_fold, training.y, training.weight, settings.calibration),
+        interval=_interval(training, fit, terms, table, settings),
+        applicability=Applicability.fit(batch, read.matrix, table.columns, settings.applicability),
+        card={"vocabulary": vocabulary_version(), **card, "fit": _account(training, fit, settings)},
+        identity=Identity(str(card["name"])),
+    )
+    back = np.empty(batch.n)
+    back[order] = fit.out_of_fold
+    return Fitted(model, back)
+
+
+def _check(batch: Batch, y: FloatArray, groups: Sequence[str], weight: FloatArray, settings: ResponseSettings) -> None:
+    lengths = {"cases": batch.n, "outcomes": len(y), "patient ids": len(groups), "weights": len(weight)}
+    if len(set(lengths.values())) != 1:
+        raise CannotFit(f"the numbers of cases, outcomes, patient ids and weights differ: {lengths}")
+    if not np.all((y >= 0) & (y <= 1)):
+        raise CannotFit(
+            f"{int(np.sum(~((y >= 0) & (y <= 1))))} outcomes are not between 0 and 1 (unknown ones included)",
+            way_out="Leave cases without an outcome out, and count them.",
+        )
+    if len(set(groups)) < settings.folds:
+        raise CannotFit(f"{len(set(groups))} patients cannot be split into {settings.folds} folds")
+
+
+def _terms(training: Training, fit: CrossFit) -> Terms:
+    evidence, intercept, weight = training.inputs.evidence, 0.0, None
+    if evidence is not None:
+        weight = 1.0 if fit.linear is None else fit.linear.evidence_weight
+    if fit.linear is not None:
+        intercept = fit.linear.intercept
+    mean, part_means = 0.0, np.zeros(0)
+    if evidence is not None:
+        mean = float(np.average(evidence.log_odds, weights=training.weight))
+        part_means = np.average(evidence.parts, axis=0, weights=training.weight)
+    base = intercept + (weight or 0.0) * mean + (0.0 if fit.boosted is None else fit.boosted.mean)
+    return Terms(base, weight, mean, part_means, None if fit.linear is None else fit.linear.term, fit.boosted)
+
+
+def _interval(
+    training: Training, fit: CrossFit, terms: Terms, table: TableLike, settings: ResponseSettings
+) -> IntervalVariance:
+    matrix, columns = training.inputs.matrix, table.columns
+    phi = terms.contributions(training.inputs).columns @ gathering(table.features, len(columns))
+    unknown, places = np.zeros(len(table.features)), np.full(len(table.features), -1.0)
+    for f, feature in enumerate(table.features):
+        missing = [c for c in feature.columns if columns[c].name.endswith("__missing")]
+        if missing and settings.interval.missing_inputs:
+            places[f] = missing[0]
+            known = matrix[:, missing[0]] == 0
+            unknown[f] = _weighted_variance(phi[known, f], training.weight[known])
+    p = logistic(fit.out_of_fold)
+    return IntervalVariance(
+        linear_root=np.zeros((0, 0)) if fit.linear is None else fit.linear.covariance_root,
+        unknown_input=unknown,
+        indicators=places,
+        unmeasured=settings.interval.unmeasured_sd**2,
+        between_histologies=settings.interval.histology_sd**2,
+        information=float(np.average(p * (1 - p), weights=training.weight)),
+    )
+
+
+def _weighted_variance(values: FloatArray, weight: FloatArray) -> float:
+    if not len(values):
+        return 0.0
+    return float(np.average((values - np.average(values, weights=weight)) ** 2, weights=weight))
+
+
+def _account(training: Training, fit: CrossFit, settings: ResponseSettings) -> dict[str, Any]:
+    """Return what the card says of the fit: counts, chosen numbers, settings, kind of SHAP."""
+    linear = fit.linear
+    return {
+        "cases": float(training.weight.sum()),
+        "responders": float(training.weight @ training.y),
+        "evidence_weight": None if linear is None else linear.evidence_weight,
+        "penalty": None if linear is None else linear.term.penalty,
+        "effective_parameters": None if linear is None else effective_parameters(training, fit),
+        "boosters": 0 if fit.boosted is None else len(fit.boosted.texts),
+        "settings": settings.to_dict(),
+        "explanation": {
+            "evidence": "linear, centred on the training cases",
+            "linear": "linear SHAP with independent features, centred on the training cases",
+            "boosted": "path-dependent TreeSHAP, each column centred on the training cases",
+        },
+    }
+
+
+def effective_parameters(training: Training, fit: CrossFit) -> float:
+    """Return the effective degrees of freedom of the ridge: trace of X' W X times the penalised covariance."""
+    if fit.linear is None:
+        return 0.0
+    root, term = fit.linear.covariance_root, fit.linear.term
+    design = term.standardised(training.inputs.matrix)
+    p = design.shape[1]
+    odds = fit.linear.value(training.inputs.matrix, training.evidence)
+    spread = training.weight / (2.0 + np.exp(odds) + np.exp(-odds))
+    turned = design @ root[:p, :]
+    level = np.average(turned, axis=0, weights=spread)
+    return float(np.sum(spread[:, None] * (turned - level) ** 2)) + float(training.inputs.evidence is not None)

@@ -1,0 +1,144 @@
+"""The linear term: against scikit-learn and SHAP, and what must not change it (weights, order)."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from features.contract import Column
+from models.inputs import logistic
+from models.linear import LinearTerm
+from models.linear_fit import EVIDENCE_SCALE, fit_linear
+from models.settings import LinearSettings
+from tests.invented_models import HISTOLOGIES, InventedEvidence, InventedTable, draw
+
+CASES = draw(600, seed=11)
+TABLE = InventedTable(HISTOLOGIES)
+MATRIX = TABLE.matrix(CASES.batch)
+EVIDENCE = InventedEvidence().evaluate(CASES.batch).log_odds
+ONES = np.ones(600)
+DEFAULTS = LinearSettings()
+
+
+def fitted(matrix=MATRIX, y=CASES.y, weight=ONES, evidence=EVIDENCE, penalty=10.0, settings=DEFAULTS):
+    return fit_linear(matrix, TABLE.columns, y, weight, evidence, penalty, settings)
+
+
+def test_the_gradient_is_zero_at_the_fit():
+    fit = fitted()
+    x = fit.term.standardised(MATRIX)
+    residual = CASES.y - logistic(fit.value(MATRIX, EVIDENCE))
+    assert abs(residual.sum()) < 1e-8
+    np.testing.assert_allclose(x.T @ residual, 10.0 * fit.term.coefficients, atol=1e-8)
+
+
+def test_agrees_with_scikit_learn():
+    from sklearn.linear_model import LogisticRegression
+
+    fit = fitted(evidence=None)
+    theirs = LogisticRegression(C=0.1, tol=1e-10, max_iter=2000).fit(fit.term.standardised(MATRIX), CASES.y)
+    np.testing.assert_allclose(fit.term.coefficients, theirs.coef_[0], atol=1e-5)
+    assert fit.intercept == pytest.approx(float(theirs.intercept_[0]), abs=1e-5)
+
+
+def test_evidence_is_practically_unpenalised():
+    weak, strong = fitted(penalty=1e-3), fitted(penalty=1000.0)
+    assert EVIDENCE_SCALE**2 == 10_000
+    assert strong.evidence_weight > 0.5
+    assert np.abs(strong.term.coefficients).max() < np.abs(weak.term.coefficients).max()
+
+
+def test_evidence_that_points_the_wrong_way_weighs_nothing():
+    assert fitted(evidence=-5 * (CASES.y + 0.1 * EVIDENCE)).evidence_weight == 0.0
+
+
+def test_evidence_that_does_not_vary_keeps_the_weight_one_and_says_how_unsure():
+    fit = fitted(evidence=np.full(600, -1.2))
+    plain = fitted(evidence=None)
+    assert fit.evidence_weight == 1.0
+    np.testing.assert_allclose(fit.value(MATRIX, np.full(600, -1.2)), plain.value(MATRIX, None), atol=1e-12)
+    assert fit.covariance_root[-1] @ fit.covariance_root[-1] == pytest.approx(0.25)
+
+
+def test_weight_two_equals_two_rows():
+    weight = np.random.default_rng(0).integers(1, 4, 600).astype(float)
+    twice = np.repeat(np.arange(600), weight.astype(int))
+    one = fitted(weight=weight)
+    two = fitted(MATRIX[twice], CASES.y[twice], np.ones(len(twice)), EVIDENCE[twice])
+    np.testing.assert_allclose(one.term.coefficients, two.term.coefficients, atol=1e-11)
+    np.testing.assert_allclose(one.value(MATRIX, EVIDENCE), two.value(MATRIX, EVIDENCE), atol=1e-10)
+    ours, theirs = (fit.covariance_root @ fit.covariance_root.T for fit in (one, two))
+    np.testing.assert_allclose(ours, theirs, atol=1e-10)
+
+
+def test_responders_of_n_equal_their_patients():
+    rate, n = np.array([0.25, 0.5, 1.0]), np.array([8.0, 4.0, 3.0])
+    rows = np.repeat(np.arange(3), n.astype(int))
+    y = np.concatenate([[1.0] * round(r * k) + [0.0] * round((1 - r) * k) for r, k in zip(rate, n, strict=True)])
+    arms, patients = fitted(MATRIX[:3], rate, n, None), fitted(MATRIX[:3][rows], y, np.ones(15), None)
+    np.testing.assert_allclose(arms.term.coefficients, patients.term.coefficients, atol=1e-11)
+
+
+def test_covariance_is_the_inverse_penalised_hessian():
+    fit = fitted(evidence=None)
+    x = np.column_stack([np.ones(600), fit.term.standardised(MATRIX)])
+    p = logistic(fit.value(MATRIX, None))
+    hessian = (x.T * (p * (1 - p))) @ x + np.diag([0.0, *[10.0] * MATRIX.shape[1]])
+    root = fit.covariance_root[:-1, :-1]
+    np.testing.assert_allclose(root @ root.T, np.linalg.inv(hessian)[1:, 1:], atol=1e-10)
+
+
+def test_contributions_are_linear_shap():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # shap's own deprecations at import
+        import shap
+
+        term = fitted().term
+        x = term.standardised(MATRIX)
+        explainer = shap.LinearExplainer((term.coefficients, 0.0), shap.maskers.Independent(x, max_samples=len(x)))
+        theirs = explainer.shap_values(x)
+    np.testing.assert_allclose(term.contributions(MATRIX), theirs, atol=1e-9)
+
+
+def test_training_mean_of_every_contribution_is_zero():
+    np.testing.assert_allclose(fitted().term.contributions(MATRIX).mean(axis=0), 0.0, atol=1e-12)
+
+
+@given(arrays(np.float64, (4, 3), elements=st.floats(-50, 50) | st.just(float("nan"))))
+def test_unknown_contributes_nothing_of_its_own(matrix):
+    term = LinearTerm(np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.5, 2.0]), np.array([0.3, -0.2, 0.1]), 1.0)
+    assert np.all(term.contributions(matrix)[np.isnan(matrix)] == 0)
+    again = LinearTerm.from_dict(term.to_dict())
+    assert np.array_equal(again.contributions(matrix), term.contributions(matrix))
+
+
+def test_columns_that_are_the_same_share_one_prior():
+    thrice = np.column_stack([MATRIX, MATRIX[:, :1], MATRIX[:, :1]])
+    columns = (*TABLE.columns, TABLE.columns[0], TABLE.columns[0])
+    one = fitted(evidence=None)
+    three = fit_linear(thrice, columns, CASES.y, ONES, None, 10.0, DEFAULTS)
+    np.testing.assert_allclose(three.value(thrice, None), one.value(MATRIX, None), atol=1e-9)
+    assert three.term.coefficients[-1] == pytest.approx(one.term.coefficients[0] / 3)
+
+
+def test_what_training_never_knew_is_no_part_of_the_model():
+    blank = np.column_stack([MATRIX, np.full(600, np.nan), np.zeros(600)])
+    number = Column("never_known", "never_known", "patient", "1", missing="indicator")
+    flag = Column("never_raised", "never_raised", "alterations")
+    fit = fit_linear(blank, (*TABLE.columns, number, flag), CASES.y, ONES, None, 10.0, DEFAULTS)
+    variance = (fit.covariance_root**2).sum(axis=1)
+    assert fit.term.coefficients[-2:].tolist() == [0.0, 0.0]
+    assert variance[-3] == 0.0
+    assert variance[-2] == pytest.approx(0.1)
+
+
+def test_group_penalty_is_a_factor():
+    loose = fitted(settings=LinearSettings(group_penalty={"histology": 0.1}))
+    assert np.linalg.norm(loose.term.coefficients[: len(TABLE.levels)]) > np.linalg.norm(
+        fitted().term.coefficients[: len(TABLE.levels)]
+    )

@@ -1,0 +1,76 @@
+"""What a run was made with: code commit and whether it was clean, lock digest, platform, library versions."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import features
+
+ROOT = Path(features.__file__).resolve().parent.parent
+"""The checkout that the code is imported from."""
+
+MODEL_PACKAGES = ("features", "models")
+"""Packages a logged model carries along: all that a prediction needs."""
+
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "lightgbm", "pandas", "pyarrow", "mlflow", "shap", "matplotlib")
+
+UNKNOWN = "unknown"
+"""Said where the checkout is no git repository, or the lock is not there."""
+
+
+def code_folders(packages: tuple[str, ...]) -> list[str]:
+    """Return the folders of packages in this checkout."""
+    return [str(ROOT / name) for name in packages]
+
+
+def git_commit() -> tuple[str, str]:
+    """Return the commit of the checkout and whether it was changed since: ``("3f2a...", "false")``."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return UNKNOWN, UNKNOWN
+    return commit, str(bool(_git("status", "--porcelain"))).lower()
+
+
+def _git(*words: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words, no shell
+            ["git", "-C", str(ROOT), *words],  # noqa: S607 - the git of the user
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def lock_digest() -> str:
+    """Return the SHA-256 of ``requirements.lock``."""
+    lock = ROOT / "requirements.lock"
+    return f"sha256:{hashlib.sha256(lock.read_bytes()).hexdigest()}" if lock.is_file() else UNKNOWN
+
+
+def environment_tags() -> dict[str, str]:
+    """Return everything about the environment that a reader needs to run it again."""
+    commit, dirty = git_commit()
+    tags = {
+        "code.commit": commit,
+        "code.dirty": dirty,
+        "lock.digest": lock_digest(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
+    return tags | {f"library.{name}": _version(name) for name in LIBRARIES}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,202 @@
+"""One call from forecasts to tables: every predictor on every set of patients, with intervals, losing rows included.
+
+Point estimates of resampled forecasts are means over the repeats. Their 95% intervals are the percentile bootstrap over
+patients of the first repeat, moved to that mean; the standard deviation over repeats stands beside them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.bootstrap import RESAMPLES, Estimate, bootstrap
+from models.delong import auroc_standard_error, compare_aurocs
+from models.metrics import auprc, auroc, auroc_within, brier, brier_skill, log_loss
+from models.metrics_calibration import (
+    calibration_in_the_large,
+    calibration_slope,
+    curve_distance,
+    integrated_calibration_index,
+)
+from models.pooling import Pooled, pool_inverse_variance, pool_random_effects
+from models.undefined import why_undefined
+from training.judged import MODEL, Forecast, Row, Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from training.judged import FloatArray
+
+RANKS: dict[str, Callable[..., Any]] = {"auroc": auroc, "auprc": auprc}
+"""Metrics of any score."""
+
+FITS: dict[str, Callable[..., Any]] = {
+    "brier": brier,
+    "brier_skill": brier_skill,
+    "log_loss": log_loss,
+    "citl": calibration_in_the_large,
+    "slope": calibration_slope,
+    "ici": integrated_calibration_index,
+}
+"""Metrics of what lies in 0 to 1 and is read as a probability."""
+
+FEWEST_CASES, FEWEST_EVENTS = 20, 5
+"""A group below either is counted but not scored (design/protocol.md)."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All rows, in the order of the scenes; :func:`pooled_auroc` and :func:`across_cohorts` summarise them."""
+
+    rows: tuple[Row, ...]
+
+    def find(self, scene: str, cohort: str, predictor: str = MODEL) -> Row | None:
+        """Return one row, None when there is none."""
+        wanted = (scene, cohort, predictor)
+        return next((row for row in self.rows if (row.scene, row.cohort, row.predictor) == wanted), None)
+
+    def of(self, scene: str, predictor: str = MODEL) -> tuple[Row, ...]:
+        """Return the rows of one predictor in one kind of scene, one per cohort."""
+        return tuple(row for row in self.rows if row.scene == scene and row.predictor == predictor)
+
+    def flat(self) -> dict[str, float]:
+        """Return the model's metrics by name, for a tracker: ``external.loris-msk1.auroc``; the undefined left out."""
+        found: dict[str, float] = {}
+        for row in self.rows:
+            prefix = f"{row.scene}.{row.cohort}" + ("" if row.predictor == MODEL else f".{row.predictor}")
+            for name, one in row.metrics.items():
+                for part, value in (("", one.value), ("_low", one.low), ("_high", one.high)):
+                    if np.isfinite(value):
+                        found[f"{prefix}.{name}{part}".replace(" ", "_")] = value
+        return found
+
+
+def evaluate(
+    scenes: Iterable[Scene],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    each: Callable[[str], None] | None = None,
+) -> Evaluation:
+    """Judge every predictor of every scene.
+
+    Parameters
+    ----------
+    scenes
+        Each is judged by itself: cohorts are never concatenated.
+    resamples, seed
+        Of the bootstrap.
+    each
+        Called with a few words before each row, for a progress bar.
+    """
+    rows: list[Row] = []
+    for scene in scenes:
+        for forecast in scene.forecasts:
+            if each is not None:
+                each(f"{scene.name} {scene.cohort}: {forecast.predictor}")
+            rows.append(judge(scene, forecast, resamples=resamples, seed=seed))
+    return Evaluation(tuple(rows))
+
+
+def judge(scene: Scene, forecast: Forecast, *, resamples: int = RESAMPLES, seed: int = 0) -> Row:
+    """Judge one predictor on the cases of a scene that it has a number for."""
+    held = forecast.known
+    y, values = scene.outcome[held], forecast.values[:, held]
+    n, events = int(held.sum()), int(y.sum())
+    note = _note(scene, forecast, n)
+    if n < FEWEST_CASES or events < FEWEST_EVENTS:
+        few = f"{n} cases and {events} events are too few to score"
+        return Row(
+            scene.name, scene.cohort, forecast.predictor, n, events, forecast.is_probability, {}, note=_joined(few, note)
+        )
+    metrics, spread = _estimates(scene, forecast, resamples, seed)
+    if forecast.on_unit_scale:
+        metrics |= _curve(y, values)
+    return Row(
+        scene.name,
+        scene.cohort,
+        forecast.predictor,
+        n,
+        events,
+        forecast.is_probability,
+        metrics,
+        spread,
+        _against_model(scene, forecast),
+        _joined(note, why_undefined(y, values[0])),
+    )
+
+
+def _note(scene: Scene, forecast: Forecast, n: int) -> str:
+    if forecast.predictor == MODEL:
+        abstained = int((~scene.answered).sum())
+        return f"{abstained} of {scene.outcome.size} abstained, scored as well" if abstained else ""
+    total = scene.outcome.size
+    return f"defined for {n} of {total}" if n < total else ""
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
+
+
+def _estimates(
+    scene: Scene, forecast: Forecast, resamples: int, seed: int
+) -> tuple[dict[str, Estimate], dict[str, float]]:
+    held = forecast.known
+    y, values = scene.outcome[held], forecast.values[:, held]
+    within = partial(_within, scene.histology[held])
+    metrics = {**RANKS, "auroc_within_histology": within, **(FITS if forecast.on_unit_scale else {})}
+    drawn = bootstrap(y, values[0], metrics, patients=scene.patients[held], resamples=resamples, seed=seed)
+    if len(values) == 1:
+        return drawn, {}
+    ones = np.ones_like(y)
+    each = {name: np.array([float(metric(y, row, ones)) for row in values]) for name, metric in metrics.items()}
+    moved = {name: _moved(one, float(each[name].mean())) for name, one in drawn.items()}
+    return moved, {name: float(found.std(ddof=1)) for name, found in each.items()}
+
+
+def _within(groups: FloatArray, outcome: FloatArray, prediction: FloatArray, weight: FloatArray) -> Any:
+    return auroc_within(outcome, prediction, groups, weight)
+
+
+def _moved(one: Estimate, value: float) -> Estimate:
+    shift = value - one.value
+    return Estimate(value, one.low + shift, one.high + shift, one.undefined)
+
+
+def _curve(outcome: FloatArray, values: FloatArray) -> dict[str, Estimate]:
+    found = [curve_distance(outcome, row) for row in values]
+    nan = float("nan")
+    return {name: Estimate(float(np.mean([getattr(one, name) for one in found])), nan, nan) for name in ("e50", "e90")}
+
+
+def _against_model(scene: Scene, forecast: Forecast) -> Any:
+    model = scene.forecast(MODEL)
+    if forecast.predictor == MODEL or model is None:
+        return None
+    held = model.known & forecast.known
+    return compare_aurocs(scene.outcome[held], model.values[0, held], forecast.values[0, held])
+
+
+def auroc_error(scene: Scene, forecast: Forecast) -> float:
+    """Return DeLong's standard error of a forecast's AUROC in its first repeat."""
+    held = forecast.known
+    return auroc_standard_error(scene.outcome[held], forecast.values[0, held])
+
+
+def pooled_auroc(scenes: Sequence[Scene], predictor: str = MODEL) -> Pooled:
+    """Pool within-cohort AUROCs by inverse variance; cohorts are never concatenated."""
+    return pool_inverse_variance(*_areas(scenes, predictor))
+
+
+def across_cohorts(scenes: Sequence[Scene], predictor: str = MODEL) -> Pooled:
+    """Return the random-effects summary of the AUROC over cohorts, with a prediction interval for a new one."""
+    return pool_random_effects(*_areas(scenes, predictor))
+
+
+def _areas(scenes: Sequence[Scene], predictor: str) -> tuple[list[float], list[float]]:
+    found = [(scene, forecast) for scene in scenes if (forecast := scene.forecast(predictor)) is not None]
+    areas = [float(auroc(scene.outcome[f.known], f.values[0, f.known])) for scene, f in found]
+    return areas, [auroc_error(scene, f) for scene, f in found]

@@ -67,7 +67,13 @@ def _as_command(found: Any, name: str) -> Any:
     return command
 
 
-app = typer.Typer(cls=LazyCommands, add_completion=False, no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(
+    cls=LazyCommands,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,  # a traceback with local variables would print patient values
+)
 
 
 @app.callback()

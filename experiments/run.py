@@ -78,7 +78,7 @@ def run_on_patients(experiment: Experiment, progress: Progress, *, workers: int,
     with progress.step("Fitting published evidence"):
         recipe = recipe_of(experiment, material)
     resampled = _resampled(experiment, recipe, material.pool, workers, progress)
-    developed = _judged(experiment, resampled, progress, "Judging out-of-fold forecasts")
+    developed = judged(experiment, resampled, progress, "Judging out-of-fold forecasts")
     card = card_of(experiment, material.pool, material.dropped_families, developed)
     with progress.step("Fitting on all cases"):
         contenders = fit_contenders(replace(recipe, card=card), material.pool)
@@ -86,11 +86,11 @@ def run_on_patients(experiment: Experiment, progress: Progress, *, workers: int,
         model = replace(model, card={**model.card, **adequacy(model.card["fit"])})
     outside = [external_scene(contenders, pool) for pool in material.external]
     outside = [scene for one in outside for scene in (one, beside_loris(one)) if scene is not None]
-    scored = _judged(experiment, outside, progress, "Scoring external cohorts")
+    scored = judged(experiment, outside, progress, "Scoring external cohorts")
     evaluation = Evaluation((*developed.rows, *scored.rows))
     scenes = (*resampled, *outside)
     answers = model.answers(material.pool.batch())
-    return _finish(experiment, model, answers, evaluation, scenes, material, progress, stem, tracking)
+    return finish(experiment, model, answers, evaluation, scenes, material, progress, stem, tracking)
 
 
 def _resampled(
@@ -111,13 +111,13 @@ def _resampled(
         )
 
 
-def _judged(experiment: Experiment, scenes: Sequence[Scene], progress: Progress, words: str) -> Evaluation:
+def judged(experiment: Experiment, scenes: Sequence[Scene], progress: Progress, words: str) -> Evaluation:
     settings = experiment.evaluation
     with progress.bar(words, sum(len(scene.forecasts) for scene in scenes)) as each:
         return evaluate(scenes, resamples=settings.bootstraps, seed=settings.seed, each=each)
 
 
-def _finish(
+def finish(
     experiment: Experiment,
     model: ResponseModel,
     answers: Answers,

@@ -39,7 +39,15 @@ class Status:
 
 GENES: tuple[Status, ...] = (
     Status("egfr_driver", "EGFR driver", ("EGFR_MUTATION", "EGFR_T790M"), ("EGFR",), CHECKPOINT, -1, "PMID:31125062"),
-    Status("kinase_fusion_driver", "ALK, ROS1 or RET fusion", ("ALK_FUSION", "ROS1_FUSION", "RET_FUSION"), ("ALK", "ROS1", "RET"), CHECKPOINT, -1, "PMID:31125062"),
+    Status(
+        "kinase_fusion_driver",
+        "ALK, ROS1 or RET fusion",
+        ("ALK_FUSION", "ROS1_FUSION", "RET_FUSION"),
+        ("ALK", "ROS1", "RET"),
+        CHECKPOINT,
+        -1,
+        "PMID:31125062",
+    ),
     Status("kras_mutation", "KRAS mutation", ("KRAS_MUTATION",), ("KRAS",)),
     Status("braf_mutation", "BRAF activating alteration", ("BRAF_MUTATION",), ("BRAF",), CHECKPOINT),
     Status("erbb2_altered", "HER2 altered", ("ERBB2_ALTERED",), ("ERBB2",), CHECKPOINT, -1, "PMID:31125062"),
@@ -50,27 +58,47 @@ GENES: tuple[Status, ...] = (
     Status("b2m_loss", "B2M loss", ("B2M_LOSS",), ("B2M",), CHECKPOINT, -1, "PMID:29070816"),
     Status("jak_loss", "JAK1 or JAK2 loss", ("JAK_LOSS",), ("JAK1", "JAK2"), CHECKPOINT, -1, "PMID:27903500"),
     Status("pten_loss", "PTEN loss", ("PTEN_LOSS",), ("PTEN",), BOTH),
-    Status("polymerase_exonuclease", "POLE or POLD1 exonuclease hotspot", ("POL_EXONUCLEASE",), ("POLE",), CHECKPOINT, 1, "PMID:35398880"),
+    Status(
+        "polymerase_exonuclease",
+        "POLE or POLD1 exonuclease hotspot",
+        ("POL_EXONUCLEASE",),
+        ("POLE",),
+        CHECKPOINT,
+        1,
+        "PMID:35398880",
+    ),
     Status("tp53_altered", "TP53 altered", ("TP53_ALTERED",), ("TP53",)),
-    Status("mdm_amplification", "MDM2 or MDM4 amplification", ("MDM_AMPLIFICATION",), ("MDM2", "MDM4"), CHECKPOINT, -1, "PMID:28351930"),
+    Status(
+        "mdm_amplification",
+        "MDM2 or MDM4 amplification",
+        ("MDM_AMPLIFICATION",),
+        ("MDM2", "MDM4"),
+        CHECKPOINT,
+        -1,
+        "PMID:28351930",
+    ),
     Status("smarca4_loss", "SMARCA4 loss", ("SMARCA4_LOSS",), ("SMARCA4",), CHECKPOINT),
     Status("nf1_loss", "NF1 loss", ("NF1_LOSS",), ("NF1",), CHECKPOINT),
-    Status("ctnnb1_activating", "CTNNB1 activating", ("CTNNB1_ACTIVATING",), ("CTNNB1",), CHECKPOINT, -1, "PMID:25970248"),
+    Status(
+        "ctnnb1_activating", "CTNNB1 activating", ("CTNNB1_ACTIVATING",), ("CTNNB1",), CHECKPOINT, -1, "PMID:25970248"
+    ),
     Status("pik3ca_hotspot", "PIK3CA hotspot", ("PIK3CA_HOTSPOT",), ("PIK3CA",)),
     Status("cdkn2a_loss", "CDKN2A loss", ("CDKN2A_LOSS",), ("CDKN2A",)),
     Status("rb1_loss", "RB1 loss", ("RB1_LOSS",), ("RB1",)),
     Status("hrr_loss", "loss of a homologous-recombination gene", ("HRR_LOSS",), ("BRCA1", "BRCA2"), BOTH),
     Status("fgfr_altered", "FGFR altered", ("FGFR_ALTERATION",), ("FGFR2", "FGFR3"), CHECKPOINT),
-)  # fmt: skip
+)
 
 PATHWAYS: tuple[Status, ...] = (
     Status("pathway_rtk_ras", "driver in the RTK-RAS pathway", (), ("KRAS", "EGFR", "BRAF"), pathway="RTK_RAS"),
     Status("pathway_pi3k", "driver in the PI3K pathway", (), ("PIK3CA", "PTEN"), pathway="PI3K"),
     Status("pathway_cell_cycle", "driver in the cell cycle", (), ("CDKN2A", "RB1"), pathway="CELL_CYCLE"),
     Status("pathway_dna_repair", "driver in DNA repair", (), ("BRCA2", "ATM"), pathway="DNA_REPAIR"),
-    Status("pathway_chromatin", "driver in chromatin remodelling", (), ("ARID1A", "KMT2D"), CHECKPOINT, pathway="CHROMATIN"),
+    Status(
+        "pathway_chromatin", "driver in chromatin remodelling", (), ("ARID1A", "KMT2D"), CHECKPOINT, pathway="CHROMATIN"
+    ),
     Status("pathway_wnt", "driver in the WNT pathway", (), ("APC", "CTNNB1"), pathway="WNT"),
-)  # fmt: skip
+)
 
 STATUSES: tuple[Status, ...] = GENES + PATHWAYS
 
@@ -94,16 +122,39 @@ _MATCH_SOURCE = "doi:10.1200/JCO.2017.75.3780"
 """MyPathway: 23% of 230 respond when matched on evidence."""
 
 REST: tuple[Column, ...] = (
-    *(Column(name, MATCH, "alterations", "flag", sign, _MATCH_SOURCE if sign else "", "never", TARGETED) for name, _, sign in MATCH_STATES),
-    Column("resistance_present", "resistance_present", "alterations", "flag", -1, "PMID:15737014", "indicator", TARGETED),
+    *(
+        Column(name, MATCH, "alterations", "flag", sign, _MATCH_SOURCE if sign else "", "never", TARGETED)
+        for name, _, sign in MATCH_STATES
+    ),
+    Column(
+        "resistance_present", "resistance_present", "alterations", "flag", -1, "PMID:15737014", "indicator", TARGETED
+    ),
     Column("match_evidence_level", "match_evidence_level", "alterations", "1", 1, _MATCH_SOURCE, "never", TARGETED),
     Column("match_clonality", "match_clonality", "alterations", "1", 1, "PMID:26957554", "indicator", TARGETED),
     Column("passengers_log1p", "passengers_log1p", "alterations", "log(1+count)", 0, "", "indicator", BOTH),
-    Column("clonal_haematopoiesis_log1p", "clonal_haematopoiesis_log1p", "alterations", "log(1+count)", 0, "", "indicator", BOTH),
+    Column(
+        "clonal_haematopoiesis_log1p",
+        "clonal_haematopoiesis_log1p",
+        "alterations",
+        "log(1+count)",
+        0,
+        "",
+        "indicator",
+        BOTH,
+    ),
     Column("findings_from_blood", "findings_from_blood", "alterations", "flag", 0, "", "indicator", BOTH),
     Column("specimens_disagree", "specimens_disagree", "alterations", "flag", 0, "", "indicator", BOTH),
-    Column("small_cell_transformation", "small_cell_transformation", "alterations", "flag", -1, "PMID:21430269", "never", TARGETED),
-)  # fmt: skip
+    Column(
+        "small_cell_transformation",
+        "small_cell_transformation",
+        "alterations",
+        "flag",
+        -1,
+        "PMID:21430269",
+        "never",
+        TARGETED,
+    ),
+)
 
 _TOGETHER_COLUMNS = tuple(
     Column(name, name, "alterations", "flag", sign, source, "indicator", CHECKPOINT)

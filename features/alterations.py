@@ -16,17 +16,17 @@ import numpy as np
 from features import histology
 from features.alteration_columns import COLUMNS, MATCH_STATES, PLACE, STATUSES, TOGETHER
 from features.alteration_shown import shown_of, warnings_of
-from features.driver_classes import row, with_narrower
+from features.class_matrix import class_matrix
+from features.driver_classes import row
 from features.finding_levels import (
     GENE_BITS,
     STATUS_GENE_MASKS,
     assays,
+    cells_of,
     facts_of,
     from_blood,
-    tested_genes,
     tested_mask,
 )
-from features.matching import covers, negated_classes
 from features.target_match import MatchColumns, match_columns
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from features.batch import Batch, Findings, FloatArray, IntArray
     from features.contract import Column, Group, Shown
     from features.finding_levels import LevelFacts
+
+__all__ = ["AlterationsBuilder", "class_matrix"]
 
 SMALL_CELL = "SCLC"
 """OncoTree code of small-cell lung carcinoma, the histology that EGFR-mutant tumours may change to."""
@@ -47,7 +49,8 @@ assert len(GENE_BITS) < 63, "more genes than fit a mask"  # noqa: S101  (a fact 
 class Counted:
     """Findings of a batch gathered to cases.
 
-    ``present``, ``negative`` and ``blocked`` are masks (n,) of statuses, genes ruled out and genes that stay unknown; ``of_tumour`` says that a case has a somatic
+    ``present``, ``negative`` and ``blocked`` are masks (n,) of statuses, of genes ruled out and of genes that stay
+    unknown; ``of_tumour`` says that a case has a somatic
     finding outside clonal haematopoiesis; ``passengers`` and ``haematopoietic`` are counts.
     """
 
@@ -107,14 +110,14 @@ def statuses(batch: Batch, found: Counted, blood: FloatArray) -> FloatArray:
 
 
 def _together(grid: FloatArray) -> Iterator[tuple[int, FloatArray]]:
-    """Yield columns for two alterations together: 0 when either is known to be absent, NaN when it hangs on the unknown."""
+    """Yield columns for two alterations together: 0 when either is known to be absent, NaN when unknown."""
     for name, _, one, other, _, _ in TOGETHER:
         a, b = grid[:, PLACE[one]], grid[:, PLACE[other]]
         yield PLACE[name], np.where((a == 0) | (b == 0), 0.0, a * b)
 
 
 def _transformed(batch: Batch) -> FloatArray:
-    """Return 1 where a tumour that was not small-cell at diagnosis is small-cell now; 0 where no change is recorded."""
+    """Return 1 where a tumour not small-cell at diagnosis is small-cell now; 0 where no change is recorded."""
     now, then = batch.texts["histology"], batch.texts["histology_at_diagnosis"]
     if not then.levels:
         return np.zeros(batch.n)
@@ -122,25 +125,31 @@ def _transformed(batch: Batch) -> FloatArray:
     def small_cell(code: str) -> float:
         return float(SMALL_CELL in histology.lineage(code))
 
-    return ((now.gather(small_cell) == 1.0) & (then.gather(small_cell) == 0.0)).astype(np.float64)
+    changed: FloatArray = ((now.gather(small_cell) == 1.0) & (then.gather(small_cell) == 0.0)).astype(np.float64)
+    return changed
 
 
 def _drivers(findings: Findings, ids: dict[str, int], n: int) -> IntArray:
-    """Return each driver of each case once, as case + n * class."""
-    facts = facts_of(findings.levels)
-    pairs = [
-        (code, ids.setdefault(one, len(ids)))
-        for code, fact in enumerate(facts)
+    """Return each driver of each case once, as case + n * class; ``ids`` numbers the classes and grows."""
+    says = [
+        [ids.setdefault(one, len(ids)) for one in fact.reading.narrowest if _of_a_specimen(one)]
         if fact.status == "present" and not fact.haematopoietic
-        for one in fact.reading.narrowest
-        if row(one).effect != "passenger" and row(one).kind != "expression"
+        else []
+        for fact in facts_of(findings.levels)
     ]
-    keys = [findings.row[findings.codes == code] + n * place for code, place in pairs]
-    return np.unique(np.concatenate(keys)) if keys else np.empty(0, dtype=np.int64)
+    rows, places = cells_of(findings, says)
+    return np.unique(rows + n * places)
+
+
+def _of_a_specimen(class_id: str) -> bool:
+    return row(class_id).effect != "passenger" and row(class_id).kind != "expression"
 
 
 def disagreement(batch: Batch) -> FloatArray:
-    """Return 1 where another specimen has a driver that the counting one lacks, or lacks one; NaN without another."""
+    """Return 1 where another specimen has a driver that the counting one lacks, or lacks one; NaN without another.
+
+    What the other assay could see is not known here: a gene it did not test is read as a difference too.
+    """
     others = batch.other_findings
     found = np.full(batch.n, np.nan)
     if not len(others.row):
@@ -165,7 +174,8 @@ class AlterationsBuilder:
     --------
     >>> from features.case import read_case
     >>> from features.from_cases import batch_of
-    >>> case = {"histology": "LUAD", "therapy": {"agents": ["osimertinib"]}, "assay": {"genes_tested": ["EGFR", "KRAS"]},
+    >>> case = {"histology": "LUAD", "therapy": {"agents": ["osimertinib"]},
+    ...         "assay": {"genes_tested": ["EGFR", "KRAS"]},
     ...         "alterations": [{"gene": "EGFR", "kind": "mutation", "protein_change": "L858R"}]}
     >>> builder = AlterationsBuilder()
     >>> values = dict(zip([c.name for c in builder.columns()], builder.build(batch_of([read_case(case)]))[0].tolist()))
@@ -211,7 +221,7 @@ class AlterationsBuilder:
         return shown_of(batch, row, self.build(batch)[row])
 
     def warnings(self, batch: Batch, row: int) -> Sequence[str]:
-        """Return coded warnings: old specimen, unreadable notation, unknown panel genes, undone therapy, disagreement."""
+        """Return coded warnings: old specimen, unreadable notation, a therapy undone or not met."""
         return warnings_of(batch, row)
 
     def fit(self, batch: Batch) -> Self:  # noqa: ARG002  (the contract of all builders)
@@ -226,65 +236,3 @@ class AlterationsBuilder:
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:  # noqa: ARG003
         """Return the builder."""
         return cls()
-
-
-PRESENT, NEGATIVE, UNKNOWN_CLASS = 1, 0, 255
-"""Cells of :func:`class_matrix`."""
-
-
-def class_matrix(batch: Batch, ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return which driver classes each case has, shape (n, len(ids)): 1 present, 0 tested negative, 255 unknown.
-
-    A class is negative where all its genes were tested in tissue (expression classes: only where reported negative),
-    or a negative finding rules it out. Negatives of blood are unknown here: evidence speaks only from what is firm.
-    """
-    grid = np.full((batch.n, len(ids)), UNKNOWN_CLASS, dtype=np.uint8)
-    blood = from_blood(batch) == 1.0
-    which, kinds = assays(batch)
-    tested = np.array([[_tested(one, tested_genes(*kind)) for one in ids] for kind in kinds], dtype=np.bool_)
-    firm = batch.findings_recorded & ~blood
-    grid[tested.reshape(-1, len(ids))[which] & firm[:, None]] = NEGATIVE
-    facts, places = facts_of(batch.findings.levels), {one: place for place, one in enumerate(ids)}
-    unread = [_of_gene(fact.reading.gene, ids) if fact.reading.unreadable else [] for fact in facts]
-    grid[_cells(batch.findings, unread)] = UNKNOWN_CLASS
-    for status, value in (("absent", NEGATIVE), ("present", PRESENT)):
-        says = [_says(level, fact, status, places) for level, fact in zip(batch.findings.levels, facts, strict=True)]
-        rows, columns = _cells(batch.findings, says)
-        if value == NEGATIVE:
-            keep = ~blood[rows]
-            rows, columns = rows[keep], columns[keep]
-        grid[rows, columns] = value
-    return grid
-
-
-def _of_gene(gene: str, ids: Sequence[str]) -> list[int]:
-    """Return the places of the classes that a change of a gene could belong to."""
-    return [at for at, one in enumerate(ids) if any(row(part).gene == gene for part in with_narrower(one))]
-
-
-def _says(level: Any, fact: LevelFacts, status: str, places: Mapping[str, int]) -> list[int]:
-    if fact.status != status:
-        return []
-    ids = fact.reading.classes if status == "present" else negated_classes(level)
-    return sorted(places[one] for one in ids if one in places)
-
-
-def _cells(findings: Findings, says: list[list[int]]) -> tuple[IntArray, IntArray]:
-    """Return the (case, class) cells that findings speak of, from the classes each level speaks of."""
-    sizes = np.array([len(one) for one in says], dtype=np.int64)
-    flat = np.array([place for one in says for place in one], dtype=np.int64)
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    hit = np.flatnonzero(sizes[findings.codes]) if len(says) else np.empty(0, dtype=np.int64)
-    repeats = sizes[findings.codes[hit]]
-    rows = np.repeat(findings.row[hit], repeats)
-    within = np.arange(len(rows)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    return rows, flat[np.repeat(starts[findings.codes[hit]], repeats) + within]
-
-
-def _tested(class_id: str, tested: frozenset[str] | None) -> bool:
-    """Return whether an assay would have seen a class: every gene of it tested, and not by expression."""
-    if tested is None:
-        return False
-    members = [row(one) for one in with_narrower(class_id)]
-    rules = [one for one in members if one.gene and one.rule and one.kind != "expression"]
-    return bool(rules) and row(class_id).kind != "expression" and all(covers(tested, one.gene) for one in rules)

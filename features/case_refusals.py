@@ -120,7 +120,8 @@ def _record_at(record: type[BaseModel], parents: Iterable[int | str]) -> type[Ba
     for part in parents:
         if isinstance(part, str):
             by_name = {info.alias or name: info for name, info in record.model_fields.items()}
-            record = _model_in(by_name[part].annotation) or record
+            if part in by_name:  # else it is a key of a mapping, whose values are of the record at hand
+                record = _model_in(by_name[part].annotation) or record
     return record
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from features.errors import UnreadableAlteration, seen_text
 
 if TYPE_CHECKING:
-    from features.protein_notation import VariantKind
+    from features.protein_change import VariantKind
 
 SPLICE_OFFSET = 2
 """Bases: the canonical splice sites are the first two and last two of an intron (GT-AG)."""
@@ -69,7 +69,7 @@ class CodingChange:
     gained
         Residues gained or lost when the frame holds, else 0.
     text
-        Canonical spelling without ``c.`` and without deleted bases: ``1799T>A``, ``2235_2249del``, ``1798_1799delinsAA``.
+        Canonical spelling without ``c.`` and without deleted bases: ``1799T>A``, ``1798_1799delinsAA``.
     """
 
     kind: VariantKind

@@ -90,10 +90,9 @@ def _case_row(case: Case) -> dict[str, Any]:
 
 
 def _alteration_rows(case: Case) -> list[dict[str, Any]]:
-    found = [(None, alteration) for alteration in case.alterations or ()]
-    found += [
-        (k, alteration) for k, specimen in enumerate(case.specimens or ()) for alteration in specimen.alterations or ()
-    ]  # type: ignore[misc]  # None or a place
+    found: list[tuple[int | None, Alteration]] = [(None, alteration) for alteration in case.alterations or ()]
+    for place, specimen in enumerate(case.specimens or ()):
+        found += [(place, alteration) for alteration in specimen.alterations or ()]
     return [{"case_id": case.case_id, "specimen": place, **alteration.__dict__} for place, alteration in found]
 
 

@@ -97,7 +97,7 @@ SCHEMAS: dict[str, pa.Schema] = {
 
 _POST_INDEX = re.compile(
     r"(^|[^a-z])(pfs|os|dfs|ttp|dor|overall[ _.]?survival|progression[ _.]?free|progressed|dead|death|deceased|vital"
-    r"|time[ _.]?to[ _.]?(response|progression|br|best)|timetobr|post[ _.-]?\w+|postctla4|cycles?(on)?\w*|on[ _.]?treatment"
+    r"|time[ _.]?to[ _.]?(response|progression|br|best)|timetobr|post[ _.-]?\w+|cycles?(on)?\w*|on[ _.]?treatment"
     r"|tumou?r[ _.]?shrinkage|best[ _.]?change|last[ _.]?(follow|contact)\w*|follow[ _.-]?up|irpfs|irorr)([^a-z]|$)",
     re.IGNORECASE,
 )
@@ -108,8 +108,8 @@ def is_post_index(name: str) -> bool:
 
     Examples
     --------
-    >>> [name for name in ("PFS_Months", "OS.CNSR", "postMAPKTx", "cyclesOnTherapy", "position", "Dose") if is_post_index(name)]
-    ['PFS_Months', 'OS.CNSR', 'postMAPKTx', 'cyclesOnTherapy']
+    >>> [name for name in ("PFS_Months", "OS.CNSR", "postMAPKTx", "position", "Dose") if is_post_index(name)]
+    ['PFS_Months', 'OS.CNSR', 'postMAPKTx']
     """
     return _POST_INDEX.search(re.sub(r"[_]", " ", name)) is not None
 

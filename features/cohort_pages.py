@@ -132,10 +132,9 @@ def show_overlap(console: Console, found: Overlap) -> None:
     if not found.decisive and not found.same_patient_ids:
         verdict = "too few measured fields in common to tell persons apart"
     fields = ", ".join(f"{path} within {width:g}" for path, width in found.fields.items()) or "none"
-    console.print(
-        f"[bold]{found.cohort}[/bold] against [bold]{found.against}[/bold]: {found.matched} of {found.cases} cases match,"
-        f" {found.expected:.1f} expected by chance: {verdict}"
-    )
+    who = f"[bold]{found.cohort}[/bold] against [bold]{found.against}[/bold]"
+    how_many = f"{found.matched} of {found.cases} cases match, {found.expected:.1f} expected by chance"
+    console.print(f"{who}: {how_many}: {verdict}")
     console.print(f"fields compared: tissue, {fields}; patient ids in common: {found.same_patient_ids}", markup=False)
     table = _table("Pairs", found.cohort, found.against, "also agree", "differ")
     for pair in found.pairs[:MOST_LISTED]:

@@ -60,9 +60,10 @@ def build(
 
     Every row becomes a case or is left out with a reason; columns and values that were not read are listed.
 
-    Examples:
+    For example:
 
-    [bold]oncorespond cohort build experiments/cohorts/loris.yaml --source AllData.xlsx --sheet MSK1 --out cohorts/loris-msk1[/bold]
+    [bold]oncorespond cohort build experiments/cohorts/loris.yaml
+    --source AllData.xlsx --sheet MSK1 --out DIR[/bold]
 
     [bold]oncorespond cohort build experiments/cohorts/oak.yaml --source ../shared/data/oak --arm atezolizumab[/bold]
     """
@@ -168,7 +169,7 @@ def check(
 ) -> None:
     """Check a cohort, and list probable same patients in others beside the number that chance gives.
 
-    Example: [bold]oncorespond cohort check loris-vanguri-nsclc --against loris-chowell-train --against loris-msk1[/bold]
+    Example: [bold]oncorespond cohort check loris-vanguri-nsclc --against loris-chowell-train[/bold]
     """
     from rich.console import Console
 
@@ -208,7 +209,7 @@ def describe(
 ) -> None:
     """Say what a cohort holds: responders both ways with exact intervals, histologies, what is unknown, findings.
 
-    Examples:
+    For example:
 
     [bold]oncorespond cohort describe loris-msk1[/bold]
 

@@ -106,7 +106,7 @@ def explain(
     if as_of:
         from features.as_of import case_as_of
 
-        read = case_as_of(read, as_of).case
+        read = case_as_of(read, as_of)
     batch = batch_of([read])
     family = regimen(batch.texts["therapy"].levels[0]).family
     table = FeatureTable.for_family(family if family in ("checkpoint", "targeted") else "targeted").fit(batch)

@@ -18,11 +18,28 @@ AMPLIFIED_COPIES = 6.0
 DELETED_COPIES = 0.5
 """Total copies below which both copies count as lost (homozygous deletion), allowing for normal cells."""
 
+_AMPLIFIED = ("amp", "amplification", "amplified", "high_amplification", "high-level amplification", "2")
+_DELETED = ("deepdel", "homdel", "deep_deletion", "deep deletion", "homozygous deletion", "deletion", "-2")
+_NO_EVENT = (
+    "gain",
+    "low_gain",
+    "shallowdel",
+    "hetloss",
+    "loss",
+    "diploid",
+    "neutral",
+    "-1",
+    "0",
+    "1",
+    "-1.5",
+    "1.5",
+    "",
+)
 _WORDS: dict[str, CopyChange | None] = {
-    **dict.fromkeys(("amp", "amplification", "amplified", "high_amplification", "high-level amplification", "2"), "amplification"),
-    **dict.fromkeys(("deepdel", "homdel", "deep_deletion", "deep deletion", "homozygous deletion", "deletion", "-2"), "deletion"),
-    **dict.fromkeys(("gain", "low_gain", "shallowdel", "hetloss", "loss", "diploid", "neutral", "-1", "0", "1", "-1.5", "1.5", ""), None),
-}  # fmt: skip
+    **dict.fromkeys(_AMPLIFIED, "amplification"),
+    **dict.fromkeys(_DELETED, "deletion"),
+    **dict.fromkeys(_NO_EVENT),
+}
 
 
 def read_copy_call(call: str) -> CopyChange | None:

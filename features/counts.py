@@ -193,6 +193,8 @@ def check_calls(calls: str) -> Calls:
     >>> check_calls("any")
     'any'
     """
-    if calls == "any" or calls == "nonsynonymous":  # noqa: PLR1714  # mypy narrows this
-        return calls
-    raise UnknownCalls(f"{calls!r} is not a choice", field="calls", allowed=("any", "nonsynonymous"))
+    choices: tuple[Calls, ...] = ("any", "nonsynonymous")
+    for choice in choices:
+        if calls == choice:
+            return choice
+    raise UnknownCalls(f"{calls!r} is not a choice", field="calls", allowed=choices)

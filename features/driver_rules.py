@@ -1,20 +1,20 @@
 """The rule language of ``driver_alterations.csv``: when a finding belongs to a class.
 
-A rule is a list of terms separated by ``;`` of which any one suffices. A term is a word and its arguments; ``germline``
-in front makes it ask for a germline finding, and without it a germline finding never matches.
+A rule is a list of terms separated by ``;`` of which any one suffices. A term is a word and arguments; ``germline`` in
+front makes it ask for a germline finding, and without it a germline finding never matches.
 
 ==============================  ======================================================================================
 ``missense V600E @600 @32-45``  a substitution with this text, or at these residues
-``residue G12 Q61``             a substitution of this residue by any other (from cDNA: at this residue)
-``inframe 729-761``             in-frame deletion, insertion, duplication or delins that touches the range
-``inframe_deletion 729-761``    the same, when residues are lost; ``inframe_insertion`` when residues are gained
-``truncating`` (``1-200``)      nonsense, frameshift, canonical splice site or start loss, if given within the range
+``residue G12 Q61``             a substitution of this residue by any other
+``inframe 729-761``             an in-frame change that touches the range
+``inframe_deletion 729-761``    the same with residues lost; ``inframe_insertion``: gained
+``truncating`` (``1-200``)      nonsense, frameshift, canonical splice site or start loss (within the range)
 ``splice @1009-1011``           a canonical splice site at these residues
-``exon 19 inframe_deletion``    what a report says of an exon: inframe_deletion, inframe_insertion, splice, mutation
+``exon 19 inframe_deletion``    a phrase: inframe_deletion, inframe_insertion, splice, mutation
 ``cdna 1799T>A``                this coding change, where no protein notation is given
 ``promoter``                    a change upstream of the gene
 ``unspecified``                 only that the gene is mutated
-``fusion`` (``BCR``)            a rearrangement with another gene, if given with this one; ``intragenic`` within the gene
+``fusion`` (``BCR``)            a rearrangement with another (or this) gene; ``intragenic``: within the gene
 ``amplification, deletion``     copy number
 ``expression 2+ 3+ high``       protein expressed at one of these levels
 ==============================  ======================================================================================
@@ -26,17 +26,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from features.fusions import Fusion
 from features.variants import CHANGES_PROTEIN, TRUNCATING, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from features.fusions import Fusion
+
     Predicate = Callable[["Finding"], bool]
 
-MUTATION_WORDS = frozenset(
-    ["missense", "residue", "inframe", "inframe_deletion", "inframe_insertion", "truncating", "splice", "exon", "cdna", "promoter", "unspecified"]
-)
+_PLACED = ("missense", "residue", "inframe", "inframe_deletion", "inframe_insertion", "truncating", "splice")
+MUTATION_WORDS = frozenset((*_PLACED, "exon", "cdna", "promoter", "unspecified"))
 WORDS = MUTATION_WORDS | {"fusion", "intragenic", "amplification", "deletion", "expression"}
 _IN_FRAME = frozenset({"inframe_deletion", "inframe_insertion", "delins", "duplication"})
 _RANGE = re.compile(r"@?(\d+)(?:-(\d+))?")

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
 MatchStatus = Literal["needed", "target", "none", "unknown"]
 
-EXPRESSION_SCORE = {"0": 0.0, "negative": 0.0, "1+": 1.0, "low": 1.3, "2+": 2.0, "positive": 2.6, "high": 2.8, "3+": 3.0}
+EXPRESSION_SCORE = {
+    "0": 0.0,
+    "negative": 0.0,
+    "1+": 1.0,
+    "low": 1.3,
+    "2+": 2.0,
+    "positive": 2.6,
+    "high": 2.8,
+    "3+": 3.0,
+}
 """Immunohistochemistry as a score: ``low`` is 1+ or 2+ without amplification, ``positive`` 3+ or amplified 2+
 (ASCO/CAP reading of HER2, Wolff et al., J Clin Oncol 2018, PMID 29846122)."""
 

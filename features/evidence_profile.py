@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from features.driver_classes import Reading, read
-from features.matching import needs_of
+from features.finding_levels import tested_genes
+from features.matching import covers, needs_of
 from features.mismatch_repair import status_of, votes_of
-from features.panels import find
 from features.regimens import regimen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from features.batch import Batch, IntArray
+    from features.batch import Batch, FloatArray, IntArray
     from features.case import Alteration
 
 TMB_HIGH = 10.0
@@ -30,13 +30,16 @@ TMB_VERY_HIGH = 20.0
 """mut/Mb; Goodman et al., Mol Cancer Ther 2017 (PMID 28835386)."""
 
 EXOME_COUNT_PER_MUT_PER_MB = 17.5
-"""Exome mutations for one panel mut/Mb: 175 per exome answers to 10 mut/Mb (Cristescu et al., JITC 2022, PMID 35101941)."""
+"""Exome mutations for one panel mut/Mb: 175 per exome answers to 10 mut/Mb (Cristescu, JITC 2022, PMID 35101941)."""
 
 COPIES_HIGH, COPIES_LOW = 6.0, 4.0
 """Total copies: the classes of the capmatinib phase 1 arms (gene copy number under 4, 4 to 6, 6 or more)."""
 
 TPS_HIGH, CPS_HIGH, IC_HIGH = 50.0, 10.0, 5.0
 """Percent, points, percent: the cut-points the published arms call PD-L1 high. Assays are compared by level only."""
+
+PDL1_POSITIVE = 1.0
+"""The cut-point they call positive, on every scale."""
 
 
 class Finding(NamedTuple):
@@ -106,7 +109,9 @@ def _profile(
     prior: tuple[str, ...] | None,
 ) -> Profile:
     known = () if findings is None else findings
-    negative = tuple(sorted((genes_that_matter(key or "") & tested) - {one.reading.gene for one in known if one.present}))
+    hit = {one.reading.gene for one in known if one.present}
+    wild = {gene for gene in genes_that_matter(key or "") if covers(tested, gene)} if tested else set()
+    negative = tuple(sorted(wild - hit))
     if negative and findings is None:
         findings = ()
     return Profile(histology or "", key or "", findings, negative, mmr, tmb, pdl1, line, prior)
@@ -144,9 +149,10 @@ def _findings(batch: Batch) -> list[tuple[Finding, ...] | None]:
     all_findings = batch.findings
     reduced = [_reduced(level) for level in all_findings.levels]
     rows, codes = all_findings.row.tolist(), all_findings.codes.tolist()
+    blood = _blood(batch)
     for row, code, copies in zip(rows, codes, all_findings.copies.tolist(), strict=True):
         one = reduced[code]
-        if one is not None:
+        if one is not None and (one.present or not blood[row]):
             found[row].add(one._replace(detail=copies_level(copies)) if one.kind == "amplification" else one)
     recorded = batch.findings_recorded.tolist()
     return [tuple(sorted(some, key=_order)) if known else None for some, known in zip(found, recorded, strict=True)]
@@ -160,60 +166,85 @@ def copies_level(copies: float) -> str:
 
 
 def _tested(batch: Batch) -> list[frozenset[str]]:
-    listed = batch.texts["assay.genes_tested"]
-    panels = batch.texts["assay.panel"]
-    by_list = [*(frozenset(level.split("|")) for level in listed.levels), None]
-    by_panel = [*(_panel_genes(level) for level in panels.levels), frozenset[str]()]
-    pairs = zip(listed.codes.tolist(), panels.codes.tolist(), batch.findings_recorded.tolist(), strict=True)
-    return [(by_list[i] or by_panel[j] or frozenset()) if known else frozenset() for i, j, known in pairs]
+    """Return the genes whose wild type is known; those of blood are not: a negative there is *not detected*."""
+    listed, panels = batch.texts["assay.genes_tested"], batch.texts["assay.panel"]
+    by_codes: dict[tuple[int, int], frozenset[str]] = {}
+    found = []
+    columns = (listed.codes.tolist(), panels.codes.tolist(), batch.findings_recorded.tolist(), _blood(batch))
+    for i, j, recorded, blood in zip(*columns, strict=True):
+        if (i, j) not in by_codes:
+            names = tuple(levels[k] if k >= 0 else None for levels, k in ((listed.levels, i), (panels.levels, j)))
+            by_codes[i, j] = tested_genes(*names) or frozenset()
+        found.append(by_codes[i, j] if recorded and not blood else frozenset())
+    return found
 
 
-@lru_cache(maxsize=1024)
-def _panel_genes(name: str) -> frozenset[str]:
-    panel = find(name)
-    return frozenset() if panel is None or panel.genes is None else frozenset(panel.genes)
+def _blood(batch: Batch) -> list[bool]:
+    return [source == "blood" for source in batch.texts["specimen.source"].texts()]
+
+
+_MMR_TEXTS = (
+    "ihc",
+    "msi_pcr",
+    "msi_ngs",
+    "reported",
+    *(f"ihc_proteins.{name}" for name in ("MLH1", "MSH2", "MSH6", "PMS2")),
+)
 
 
 def _mmr(batch: Batch) -> list[str | None]:
+    texts = (batch.texts[f"mmr.{name}"] for name in _MMR_TEXTS)
+    if not any(column.levels for column in texts) and _all_unknown(batch.numbers["mmr.msi_ngs_score"]):
+        return [None] * batch.n
     deficient = status_of(votes_of(batch)).deficient
     return _named(np.where(np.isnan(deficient), 0, 1 + np.nan_to_num(deficient)), (None, "proficient", "deficient"))
 
 
-def _named(level: IntArray, names: Sequence[str | None]) -> list[str | None]:
+def _all_unknown(values: FloatArray) -> bool:
+    return bool(np.isnan(values).all())
+
+
+def _named(level: FloatArray | IntArray, names: Sequence[str | None]) -> list[str | None]:
     return [names[int(place)] for place in level.tolist()]
 
 
 def _tmb(batch: Batch) -> list[str | None]:
-    panel = batch.numbers["tmb.mut_per_mb"]
-    exome = batch.numbers["tmb.exome_nonsynonymous_count"] / EXOME_COUNT_PER_MUT_PER_MB
-    burden = np.where(np.isnan(panel), exome, panel)
+    panel, exome = batch.numbers["tmb.mut_per_mb"], batch.numbers["tmb.exome_nonsynonymous_count"]
+    if _all_unknown(panel) and _all_unknown(exome):
+        return [None] * batch.n
+    burden = np.where(np.isnan(panel), exome / EXOME_COUNT_PER_MUT_PER_MB, panel)
     level = np.where(np.isnan(burden), 0, 1 + np.searchsorted([TMB_HIGH, TMB_VERY_HIGH], burden, side="right"))
     return _named(level, (None, "low", "high", "very_high"))
 
 
+_PDL1_CLASS = {"TC0/IC0": 1.0, "TC1+/IC1+": 2.0, "TC2+/IC2+": 3.0, "TC3/IC3": 3.0}
+
+
 def _pdl1(batch: Batch) -> list[str | None]:
     """Return the highest level of any assay: ``negative``, ``positive``, ``high``."""
-    level = np.zeros(batch.n, dtype=np.int64)
-    for path, low, high in (("tps_percent", 1, TPS_HIGH), ("cps", 1, CPS_HIGH), ("ic_percent", 1, IC_HIGH)):
+    level = batch.texts["patient.pdl1_tc_ic"].gather(lambda name: _PDL1_CLASS[name], 0.0)
+    for path, high in (("tps_percent", TPS_HIGH), ("cps", CPS_HIGH), ("ic_percent", IC_HIGH)):
         value = batch.numbers[f"patient.pdl1_{path}"]
-        place = 1 + np.searchsorted([low, high], value, side="right")
-        level = np.maximum(level, np.where(np.isnan(value), 0, place))
-    classes = batch.texts["patient.pdl1_tc_ic"]
-    of_class = {"TC0/IC0": 1.0, "TC1+/IC1+": 2.0, "TC2+/IC2+": 3.0, "TC3/IC3": 3.0}
-    level = np.maximum(level, classes.gather(lambda name: of_class[name], 0.0).astype(np.int64))
+        if not _all_unknown(value):
+            place = 1 + np.searchsorted([PDL1_POSITIVE, high], value, side="right")
+            level = np.maximum(level, np.where(np.isnan(value), 0, place))
     return _named(level, (None, "negative", "positive", "high"))
 
 
 def _line(batch: Batch) -> list[str | None]:
     """Return ``first``, ``later`` (one or more before) or ``third`` (two or more before); None when unknown."""
-    lines, treated = batch.numbers["prior_lines"], batch.numbers["prior_systemic_therapy"]
-    given = np.zeros(batch.n)
-    np.maximum.at(given, batch.priors.row, 1.0)
-    with np.errstate(invalid="ignore"):
-        level = np.where((treated == 1) | (lines >= 1) | (given == 1), 2, 0)
-        level = np.where(((treated == 0) | (lines == 0)) & (level == 0), 1, level)
-        level = np.where(lines >= 2, 3, level)
-    return _named(level, (None, "first", "later", "third"))
+    treated = set(batch.priors.row.tolist())
+    pairs = zip(batch.numbers["prior_lines"].tolist(), batch.numbers["prior_systemic_therapy"].tolist(), strict=True)
+    return [_line_of(lines, systemic, row in treated) for row, (lines, systemic) in enumerate(pairs)]
+
+
+def _line_of(lines: float, systemic: float, listed: bool) -> str | None:
+    """Name the line from numbers that may be NaN; a comparison with NaN is false."""
+    if lines >= 2:
+        return "third"
+    if lines >= 1 or systemic == 1 or listed:
+        return "later"
+    return "first" if lines == 0 or systemic == 0 else None
 
 
 def _priors(batch: Batch) -> list[tuple[str, ...] | None]:

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 from features import histology
 from features.driver_classes import row
 from features.evidence_match import EXPRESSION_SCORE, match_of, resistance_overcome
-from features.evidence_profile import Profile
 from features.regimens import regimen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from features.evidence_match import EvidenceMatch
-    from features.evidence_profile import Finding
+    from features.evidence_profile import Finding, Profile
     from features.regimens import RegimenFacts
 
 Terms = dict[str, float]
@@ -72,6 +71,7 @@ def terms_of(profile: Profile) -> Mapping[str, float]:
 
     Examples
     --------
+    >>> from features.evidence_profile import Profile
     >>> found = terms_of(Profile("LUAD", "pembrolizumab", pdl1="high"))
     >>> found["histology:NSCLC"], found["biomarker:pdl1 high"]
     (1.0, 1.0)

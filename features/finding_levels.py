@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from features.batch import Batch, IntArray
+    from features.batch import Batch, Findings, IntArray
     from features.case import Alteration
 
 _MOST_KEPT = 400_000
@@ -64,7 +64,7 @@ class LevelFacts:
 GENE_BITS: tuple[tuple[int, str], ...] = tuple(
     (place, gene) for place, status in enumerate(STATUSES) for gene in status.genes
 )
-"""Bit i stands for gene ``GENE_BITS[i][1]`` of the status ``GENE_BITS[i][0]``; fewer than 63, so a mask is one int64."""
+"""Bit i stands for gene ``GENE_BITS[i][1]`` of status ``GENE_BITS[i][0]``; fewer than 63, so a mask is one int64."""
 
 STATUS_GENE_MASKS: IntArray = np.array(
     [sum(1 << bit for bit, (place, _) in enumerate(GENE_BITS) if place == at) for at in range(len(STATUSES))],
@@ -193,3 +193,15 @@ def from_blood(batch: Batch) -> np.ndarray[Any, np.dtype[np.float64]]:
 
     source = batch.texts["specimen.source"].gather(of_source)
     return np.where(np.isnan(source), batch.texts["assay.panel"].gather(of_panel), source)
+
+
+def cells_of(findings: Findings, says: list[list[int]]) -> tuple[IntArray, IntArray]:
+    """Return the (case, class) cells that findings speak of, from the classes each level speaks of."""
+    sizes = np.array([len(one) for one in says], dtype=np.int64)
+    flat = np.array([place for one in says for place in one], dtype=np.int64)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    hit = np.flatnonzero(sizes[findings.codes]) if len(says) else np.empty(0, dtype=np.int64)
+    repeats = sizes[findings.codes[hit]]
+    rows = np.repeat(findings.row[hit], repeats)
+    within = np.arange(len(rows)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    return rows, flat[np.repeat(starts[findings.codes[hit]], repeats) + within]

@@ -1,6 +1,6 @@
 """Fusions: the two genes of a rearrangement from its common spellings.
 
-``EML4::ALK`` (HGNC), ``EML4-ALK``, ``ALK-EML4``, ``EML4/ALK``, ``ALK fusion``, ``ALK rearrangement``, ``ALK intragenic``.
+``EML4::ALK`` (HGNC), ``EML4-ALK``, ``ALK-EML4``, ``EML4/ALK``, ``ALK fusion``, ``ALK rearrangement``, and so on.
 The order of partners differs between reports, so the gene of a fusion is the one that drives
 (``driver_alterations.csv``) and the other is its partner.
 """
@@ -19,13 +19,13 @@ INTRAGENIC = "intragenic"
 WAY_OUT = "Write the two genes as EML4::ALK, or one gene and `partner`, or only the gene of `ALK fusion`."
 
 _WORD = re.compile(
-    r"[\s,_-]*\b(?:gene\s+)?(?:fusions?|fused|rearrange(?:ments?|d)|translocat(?:ions?|ed)|positive|structural variant|sv"
-    r"|inversion|transcript|variant\s*\w*)\b\s*",
+    r"[\s,_-]*\b(?:gene\s+)?(?:fusions?|fused|rearrange(?:ments?|d)|translocat(?:ions?|ed)|positive|structural variant"
+    r"|sv|inversion|transcript|variant\s*\w*)\b\s*",
     re.IGNORECASE,
 )
 _EXONS = re.compile(r"\((?:e|ex|exon)?\s*\d+[a-z]?\)|\b[ev]\d+[ab]?\b(?=\s*[;,:-]?\s*)|;\s*[ea]\d+.*$", re.IGNORECASE)
 _ANY_GENE = frozenset(
-    {"", "unknown", "other", "?", "fusion", "rearrangement", "na", "n/a", "intergenic", "yes", "positive"}
+    ("", "unknown", "other", "?", "fusion", "rearrangement", "na", "n/a", "intergenic", "yes", "positive")
 )
 _INTRAGENIC = re.compile(r"\b(intragenic|intra-genic|internal|kinase domain duplication|kdd)\b", re.IGNORECASE)
 
@@ -109,7 +109,7 @@ def _genes_in(text: str, gene: str) -> tuple[str, ...]:
         return ()
     if "::" in bare or "/" in bare or "--" in bare:
         return tuple(_symbol(part, text) for part in re.split(r"::|--|/", bare) if part.strip())
-    cuts = [i for i, letter in enumerate(bare) if letter in "-–—_:" and 0 < i < len(bare) - 1]
+    cuts = [i for i, letter in enumerate(bare) if letter in "-\u2013\u2014_:" and 0 < i < len(bare) - 1]
     for cut in cuts:
         pair = (_symbol(bare[:cut], text), _symbol(bare[cut + 1 :], text))
         if gene in pair:

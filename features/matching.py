@@ -7,9 +7,10 @@ often as it has different pairs.
 Rules
 -----
 A finding *matches* when one of its classes is needed, unless a narrower class of it undoes the therapy. It *undoes*
-when one of its classes is in ``undone_by``, unless the regimen holds a drug that needs just that class: KRAS G12C undoes
-cetuximab alone, and not sotorasib with cetuximab. A driver in a gene the therapy is meant for, of a class that is not
-needed, is the *wrong class* (BRAF K601E and vemurafenib). A negative test in blood is *not detected*, never wild-type.
+when one of its classes is in ``undone_by``, unless the regimen holds a drug that needs just that class: KRAS G12C
+undoes cetuximab alone, and not sotorasib with cetuximab. A driver in a gene the therapy is meant for, of a class that
+is not needed, is the *wrong class* (BRAF K601E and vemurafenib). A negative test in blood is *not detected*, never
+wild-type.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from features.driver_classes import Reading, classes, read, row, with_broader, with_narrower
+from features.match_levels import LEVEL_SCORE, Level, level_of
 from features.regimens import regimen
-from features.vocabulary import cell_list, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 Status = Literal["matched", "wrong_class", "unmatched", "not_detected", "untested", "not_applicable"]
 """``unmatched`` is tested and wild-type; ``not_detected`` a negative in blood; ``untested`` unknown;
 ``not_applicable`` a therapy that is not chosen by an alteration."""
-
-Level = Literal["label", "trial", "other_histology", "none", "refuted"]
-LEVEL_SCORE: dict[Level, float] = {"label": 3.0, "trial": 2.0, "other_histology": 1.0, "none": 0.0, "refuted": 0.0}
-"""Ordinal strength of a match: a label or a trial in this histology, evidence in another only, none or against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,42 +152,6 @@ def tested_bits(tested: frozenset[str], key: str) -> int:
         sequenced = any(row(one).kind != "expression" for one in needed)
         bits |= (covers(tested, gene) and sequenced) << place
     return bits
-
-
-@lru_cache(maxsize=65_536)
-def level_of(key: str, class_ids: tuple[str, ...], lineage: tuple[str, ...]) -> tuple[Level, str]:
-    """Return the strength of a match in a histology and its source.
-
-    Parameters
-    ----------
-    key
-        Regimen key.
-    class_ids
-        Classes of the matching finding, broader ones included.
-    lineage
-        OncoTree codes of the case, from its own code upwards.
-    """
-    facts = regimen(key)
-    rows = [one for one in _levels() if one[1] in class_ids and one[0] in {facts.therapy_class, *facts.parts}]
-    whole = [one for one in rows if one[0] == facts.therapy_class]
-    here = [one for one in whole if _covers(one[2], lineage)] or [one for one in rows if _covers(one[2], lineage)]
-    if here:
-        best = min(here, key=lambda one: ("label", "trial", "refuted").index(one[3]))
-        return best[3], best[4]
-    elsewhere = [one for one in rows if one[3] != "refuted"]
-    return ("other_histology", elsewhere[0][4]) if elsewhere else ("none", "")
-
-
-def _covers(histologies: tuple[str, ...], lineage: tuple[str, ...]) -> bool:
-    return "ANY" in histologies or any(code in histologies for code in lineage)
-
-
-@lru_cache(maxsize=1)
-def _levels() -> tuple[tuple[str, str, tuple[str, ...], Level, str], ...]:
-    return tuple(
-        (one["therapy_class"], one["alteration"], cell_list(one["histologies"]), one["level"], one["source"])  # type: ignore[misc]  # a data test holds the words to Level
-        for one in table("match_levels")
-    )
 
 
 def match(

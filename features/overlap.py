@@ -254,7 +254,8 @@ def _pair(
     cohort: Cohort, against: Cohort, i: int, j: int, fields: Mapping[str, float], known: Mapping[str, float]
 ) -> Pair:
     one, two = cohort.batch(), against.batch()
-    also, differ = [], []
+    also: list[str] = []
+    differ: list[str] = []
     for path in (path for path in known if path not in fields):
         gap = abs(one.numbers[path][i] - two.numbers[path][j])
         if not np.isnan(gap):

@@ -10,32 +10,14 @@ References: den Dunnen et al., HGVS recommendations, doi:10.1002/humu.22981; the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from features.errors import UnreadableAlteration, seen_text
+from features.protein_change import ProteinChange, VariantKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-VariantKind = Literal[
-    "missense",
-    "nonsense",
-    "frameshift",
-    "inframe_deletion",
-    "inframe_insertion",
-    "delins",
-    "duplication",
-    "splice",
-    "synonymous",
-    "start_loss",
-    "stop_loss",
-    "extension",
-    "promoter",
-    "noncoding",
-    "unknown",
-]
 
 LONGEST_PROTEIN = 36_000
 """Residues: titin, the longest human protein, has 34,350 to 35,991 (UniProt Q8WZ42); a larger number is a slip."""
@@ -50,33 +32,6 @@ _THREE_TO_ONE = {
 _TRIPLET = re.compile("|".join(_THREE_TO_ONE))
 _RESIDUE = "[ACDEFGHIKLMNPQRSTUVWXY*]"
 _ACCESSION = re.compile(r"^[A-Za-z]{1,5}[A-Za-z0-9_.\-]*(?:\([A-Za-z0-9\-]+\))?:(?=p\.)")
-
-
-@dataclass(frozen=True, slots=True)
-class ProteinChange:
-    """What a protein notation says.
-
-    Attributes
-    ----------
-    kind
-        See :data:`VariantKind`; a change that puts a stop inside is ``nonsense``.
-    reference, alternate
-        Residues of one letter, ``*`` for a stop; empty where the notation does not say.
-    start, end
-        First and last residue touched, counted from 1; None where the notation does not say.
-    gained
-        Residues gained (positive) or lost (negative); 0 where the length does not change or is not known.
-    text
-        The one canonical spelling, without ``p.``: ``V600E``, ``E746_A750del``.
-    """
-
-    kind: VariantKind
-    reference: str
-    start: int | None
-    end: int | None
-    alternate: str
-    gained: int
-    text: str
 
 
 def _substitution(m: re.Match[str]) -> ProteinChange:
@@ -189,7 +144,7 @@ def _splice(m: re.Match[str]) -> ProteinChange:
     return ProteinChange("splice", "", start, end, "", 0, f"X{start}_splice")
 
 
-def _start_loss(m: re.Match[str]) -> ProteinChange:
+def _start_loss(_: re.Match[str]) -> ProteinChange:
     return ProteinChange("start_loss", "M", 1, 1, "", 0, "M1?")
 
 
@@ -209,13 +164,14 @@ def _nothing_said(m: re.Match[str]) -> ProteinChange:
     return ProteinChange("synonymous" if "=" in m.string else "unknown", "", None, None, "", 0, m.string)
 
 
+_STOP = r"(?:[*X]?(?P<after>\d+|\?)|[*X])?"
 _R, _SPAN = _RESIDUE, rf"(?P<ref>{_RESIDUE}*)(?P<start>\d+)(?:_(?P<last>{_RESIDUE}*)(?P<end>\d+))?"
 _GRAMMAR: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], ProteinChange]], ...] = tuple(
     (re.compile(pattern, flags), reading)
     for pattern, flags, reading in (
         (rf"(?P<ref>{_R}+)(?P<start>\d+)(?P<alt>{_R}+)", 0, _substitution),
         (r"\*(?P<start>\d+)\*", 0, _stop_kept),
-        (rf"(?P<ref>{_R}*)-?(?P<start>\d+)(?:_{_R}?\d+)?(?P<alt>{_R.replace('*', '')}?)(?:\*)?fs(?:[*X]?(?P<after>\d+|\?)|[*X])?", 0, _frameshift),
+        (rf"(?P<ref>{_R}*)-?(?P<start>\d+)(?:_{_R}?\d+)?(?P<alt>[AC-IK-NP-Y]?)\*?fs{_STOP}", 0, _frameshift),
         (rf"{_R}?(?P<start>\d+)(?:_{_R}?(?P<end>\d+))?_splice", re.IGNORECASE, _splice),
         (rf"(?P<ref>{_R}?)(?P<start>\d+)(?:_{_R}?\d+)?=", 0, _unchanged),
         (rf"M1(?:\?|ext-?\d*|_{_R}?\d+del|del)|0\??", 0, _start_loss),

@@ -24,6 +24,7 @@ from features.therapy_classes import (
     resolve_class,
     resolve_class_for_arm,
 )
+from features.vocabulary import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,8 +65,8 @@ class RegimenFacts:
     combination
         More than one agent, or more than one class.
     needs, undone_by
-        Ids of driver and resistance classes of any of the agents, sorted. For a class: what every agent of it with
-        any such id shares.
+        Ids of driver and resistance classes of any of the agents, sorted; a resistance that another agent of the
+        regimen meets is left out. For a class: what every agent of it with any such id shares.
     basket
         A class of published arms that stands for unlike drugs; never in a case.
     systemic
@@ -130,6 +131,7 @@ def _of_agents(key: str, known: list[Agent]) -> RegimenFacts:
     treating = [one for one in known if one.therapy_class != NOT_A_TREATMENT] or known
     parts = in_order(part for one in treating for part in class_facts(one.therapy_class).parts)
     whole = class_facts(combined(parts))
+    undone = {found for one in treating for found in one.undone_by if not _met(found, one, treating)}
     generations = [one.generation for one in treating if one.generation is not None]
     return RegimenFacts(
         key=key,
@@ -142,15 +144,37 @@ def _of_agents(key: str, known: list[Agent]) -> RegimenFacts:
         generation=max(generations, default=None),
         combination=len(treating) > 1 or len(parts) > 1,
         needs=tuple(sorted({identity for one in treating for identity in one.needs})),
-        undone_by=tuple(sorted({identity for one in treating for identity in one.undone_by})),
+        undone_by=tuple(sorted(undone)),
         basket=False,
         systemic=any(one.systemic for one in known),
     )
 
 
+def _met(resistance: str, undone: Agent, treating: list[Agent]) -> bool:
+    """Tell whether another agent of the regimen meets what undoes one of them.
+
+    It does when it needs that very alteration (osimertinib and T790M), or acts on the gene of a bypass: encorafenib on
+    BRAF V600E, which undoes cetuximab alone.
+    """
+    gene = _genes_of_drivers().get(resistance, "")
+    others = [one for one in treating if resistance not in one.undone_by]
+    bypass = gene not in undone.targets
+    return any(resistance in one.needs or (bypass and gene in one.targets) for one in others)
+
+
+@lru_cache(maxsize=1)
+def _genes_of_drivers() -> dict[str, str]:
+    return {row["id"]: row["gene"] for row in table("driver_alterations")}
+
+
 def _of_class(key: str, whole: ClassFacts) -> RegimenFacts:
-    needs = [_shared(part, "needs") for part in whole.parts]
-    undone = [_shared(part, "undone_by") for part in whole.parts]
+    needs = frozenset(found for part in whole.parts for found in _shared(part, "needs"))
+    undone = {
+        found
+        for part in whole.parts
+        for found in _shared(part, "undone_by") - needs
+        if not _bypassed(found, part, whole)
+    }
     return RegimenFacts(
         key=key,
         agents=(),
@@ -161,11 +185,18 @@ def _of_class(key: str, whole: ClassFacts) -> RegimenFacts:
         mechanisms=frozenset(),
         generation=None,
         combination=len(whole.parts) > 1,
-        needs=tuple(sorted(frozenset().union(*needs))),
-        undone_by=tuple(sorted(frozenset().union(*undone))),
+        needs=tuple(sorted(needs)),
+        undone_by=tuple(sorted(undone)),
         basket=whole.basket,
         systemic=NOT_A_TREATMENT not in whole.parts,
     )
+
+
+def _bypassed(resistance: str, undone: str, whole: ClassFacts) -> bool:
+    """Tell whether another class of a combination acts on the gene by which one is bypassed; see :func:`_met`."""
+    gene = _genes_of_drivers().get(resistance, "")
+    others = [classes()[part].targets for part in whole.parts if part != undone]
+    return gene not in classes()[undone].targets and any(gene in targets for targets in others)
 
 
 def _shared(part: str, field: str) -> frozenset[str]:

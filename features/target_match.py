@@ -12,7 +12,8 @@ import numpy as np
 
 from features import histology
 from features.finding_levels import assays, distinct, tested_genes
-from features.matching import LEVEL_SCORE, judge, level_of, needs_of, negates, tested_bits
+from features.match_levels import LEVEL_SCORE, level_of
+from features.matching import judge, needs_of, negates, tested_bits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from features.errors import UnreadableAlteration, seen_text
 
 if TYPE_CHECKING:
-    from features.protein_notation import VariantKind
+    from features.protein_change import VariantKind
 
 _WORDS: dict[VariantKind, str] = {
     "missense": "missense_mutation missense_variant missense nonsynonymous_snv nonsynonymous missense_substitution",

@@ -12,7 +12,8 @@ from functools import lru_cache
 
 from features.cdna_notation import CodingChange, read_cdna
 from features.errors import UnreadableAlteration, seen_text
-from features.protein_notation import ProteinChange, VariantKind, read_protein
+from features.protein_change import ProteinChange, VariantKind
+from features.protein_notation import read_protein
 from features.variant_classification import kind_of_classification
 
 __all__ = ["CHANGES_PROTEIN", "TRUNCATING", "Variant", "VariantKind", "kind_of_classification", "read_variant"]

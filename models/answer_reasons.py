@@ -31,9 +31,18 @@ def reasons_of(answers: Answers, row: int) -> list[Reason]:
 
 
 def warnings_of(answers: Answers, row: int, shown: Mapping[str, Shown]) -> list[Reason]:
-    """Return what is said beside the answer: the models' warnings, then the builders'."""
+    """Return what is said beside the answer: the models' warnings, then the builders'.
+
+    A builder that says the histology is sparse says it better: it knows the levels it counted the case as.
+    """
     of_builders = [Reason.read(text) for text in answers.model.table.warnings(answers.batch, row)]
-    return [*_about_the_case(answers, row, shown), *_about_the_model(answers), *of_builders]
+    said = {one.code for one in of_builders}
+    about = [
+        one
+        for one in _about_the_case(answers, row, shown)
+        if one.code != "histology_rare" or "histology_sparse" not in said
+    ]
+    return [*about, *_about_the_model(answers), *of_builders]
 
 
 def _blanks(code: str, answers: Answers, row: int) -> dict[str, object]:

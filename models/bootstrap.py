@@ -95,6 +95,7 @@ def bootstrap(
     *,
     patients: ArrayLike | None = None,
     strata: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Estimate]:
@@ -108,6 +109,8 @@ def bootstrap(
         Functions of (outcome, prediction, weight of shape (..., n)), such as :func:`models.metrics.auroc`.
     patients, strata
         Shape (n,); without them every case is its own patient and all are in one stratum.
+    weight
+        Shape (n,): how many patients a row stands for (responders of a trial arm); 1 each without.
 
     Examples
     --------
@@ -120,12 +123,12 @@ def bootstrap(
     y, p = np.asarray(outcome, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     who = np.arange(y.size) if patients is None else np.asarray(patients)
     what = np.zeros(y.size, dtype=np.int64) if strata is None else np.asarray(strata)
+    stands_for = np.ones_like(y) if weight is None else np.asarray(weight, dtype=np.float64)
     drawn: dict[str, list[FloatArray]] = {name: [] for name in metrics}
     for counts in resample_counts(who, what, resamples, seed):
         for name, metric in metrics.items():
-            drawn[name].append(np.asarray(metric(y, p, counts), dtype=np.float64))
-    ones = np.ones_like(y)
-    return {name: estimate(float(metrics[name](y, p, ones)), np.concatenate(drawn[name])) for name in metrics}
+            drawn[name].append(np.asarray(metric(y, p, counts * stands_for), dtype=np.float64))
+    return {name: estimate(float(metrics[name](y, p, stands_for)), np.concatenate(drawn[name])) for name in metrics}
 
 
 def estimate(value: float, resampled: FloatArray, level: float = 0.95) -> Estimate:

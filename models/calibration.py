@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from features.errors import Refusal
-from models.inputs import log_loss, logistic
+from models.inputs import logistic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,11 +24,6 @@ STEPS = 100
 
 CONVERGED = 1e-12
 """Largest step, in log-odds, at which the fit has converged."""
-
-LOCAL_SHIFT_SD = 1.0
-"""Prior standard deviation, in log-odds, of how far a new site's level lies from development. Updates from few outcomes
-need shrinkage (Steyerberg 2004, doi:10.1002/sim.1844); weak beside 20 outcomes at a rate of 30% (information 4.2
-against 1), and it keeps the intercept finite when none of them responds."""
 
 
 class CannotCalibrate(Refusal):
@@ -88,18 +83,6 @@ class AffineCalibration:
         return cls(stored["a"], stored["b"], cov, stored["method"], stored["cases"], stored["events"])
 
 
-@dataclass(frozen=True)
-class Update:
-    """A calibration updated on local outcomes, with its before and after on those outcomes."""
-
-    before: AffineCalibration
-    after: AffineCalibration
-    citl_before: float
-    citl_after: float
-    log_loss_before: float
-    log_loss_after: float
-
-
 def fit_calibration(
     z: FloatArray, y: FloatArray, weight: FloatArray, settings: CalibrationSettings
 ) -> AffineCalibration:
@@ -133,22 +116,24 @@ def fit_calibration(
     events, cases = float(weight @ y), float(weight.sum())
     if not 0 < events < cases:
         raise CannotCalibrate(f"{events:g} of {cases:g} cases respond", way_out="Both outcomes are needed.")
-    if _method(events, cases - events, settings) == "affine":
-        fitted = _affine(z, y, weight)
+    if method_for(events, cases - events, settings) == "affine":
+        fitted = fit_affine(z, y, weight)
         if fitted is not None:
             return fitted
-    b, variance = _intercept(z, y, weight, 0.0, np.inf)
+    b, variance = fit_level(z, y, weight, 0.0, np.inf)
     variance *= _dispersion(z + b, y, weight, 1)
     return AffineCalibration(1.0, b, ((0.0, 0.0), (0.0, variance)), "intercept", cases, events)
 
 
-def _method(events: float, non_events: float, settings: CalibrationSettings) -> Literal["affine", "intercept"]:
+def method_for(events: float, non_events: float, settings: CalibrationSettings) -> Literal["affine", "intercept"]:
+    """Return what is fitted on so many events and non-events."""
     if settings.method != "by_events":
         return settings.method
     return "affine" if min(events, non_events) >= settings.events_for_slope else "intercept"
 
 
-def _affine(z: FloatArray, y: FloatArray, weight: FloatArray) -> AffineCalibration | None:
+def fit_affine(z: FloatArray, y: FloatArray, weight: FloatArray) -> AffineCalibration | None:
+    """Fit both numbers by Newton's method; None when z does not vary or the slope is not positive."""
     design = np.column_stack([z, np.ones_like(z)])
     pair = np.array([1.0, 0.0])
     for _ in range(STEPS):
@@ -167,7 +152,7 @@ def _affine(z: FloatArray, y: FloatArray, weight: FloatArray) -> AffineCalibrati
     return AffineCalibration(float(pair[0]), float(pair[1]), rows, "affine", float(weight.sum()), float(weight @ y))
 
 
-def _intercept(
+def fit_level(
     log_odds: FloatArray, y: FloatArray, weight: FloatArray, prior_mean: float, prior_sd: float
 ) -> tuple[float, float]:
     """Return the shift of the log-odds and its variance under a normal prior (``inf``: none)."""
@@ -188,68 +173,3 @@ def _dispersion(log_odds: FloatArray, y: FloatArray, weight: FloatArray, fitted:
         return 1.0
     p = logistic(log_odds)
     return max(1.0, float(np.sum(weight * (y - p) ** 2 / (p * (1 - p)))) / (len(y) - fitted))
-
-
-def update(
-    before: AffineCalibration,
-    log_odds: FloatArray,
-    y: FloatArray,
-    settings: CalibrationSettings,
-    prior_sd: float = LOCAL_SHIFT_SD,
-) -> Update:
-    """Update a calibration on local outcomes; the served log-odds of those cases go in.
-
-    Parameters
-    ----------
-    before
-        The calibration that served ``log_odds``.
-    log_odds
-        Shape (n,): as served.
-    y
-        Shape (n,): local outcomes, 0 or 1.
-    settings
-        Whether the slope is updated as well: with enough events and non-events, otherwise the intercept alone.
-    prior_sd
-        Prior of the local shift of the intercept, in log-odds; see :data:`LOCAL_SHIFT_SD`.
-
-    Examples
-    --------
-    >>> from models.settings import CalibrationSettings
-    >>> none_responds = update(AffineCalibration(), np.zeros(20), np.zeros(20), CalibrationSettings())
-    >>> round(none_responds.after.b, 2), none_responds.after.method
-    (-2.13, 'intercept')
-    """
-    weight = np.ones_like(y)
-    events = float(y.sum())
-    local = _affine(log_odds, y, weight) if _method(events, len(y) - events, settings) == "affine" else None
-    if local is None:
-        shift, variance = _intercept(log_odds, y, weight, 0.0, prior_sd)
-        cov = _around(before, float(np.mean((log_odds - before.b) / before.a)), variance)
-        after = AffineCalibration(before.a, before.b + shift, cov, "intercept", float(len(y)), events)
-        moved = log_odds + shift
-    else:
-        after, moved = _composed(before, local), local.log_odds(log_odds)
-    return Update(
-        before, after, _citl(log_odds, y), _citl(moved, y), log_loss(log_odds, y, weight), log_loss(moved, y, weight)
-    )
-
-
-def _around(
-    before: AffineCalibration, centre: float, variance: float
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return Cov(a, b) when the slope stays as unsure as it was and the level is known best at the local mean z."""
-    slope = before.covariance[0][0]
-    return (slope, -centre * slope), (-centre * slope, variance + centre * centre * slope)
-
-
-def _composed(inner: AffineCalibration, outer: AffineCalibration) -> AffineCalibration:
-    """Return outer(inner(z)) as one pair in z, its covariance carried over from the local fit."""
-    turn = np.array([[inner.a, 0.0], [inner.b, 1.0]])
-    cov = turn @ np.array(outer.covariance) @ turn.T
-    rows = ((float(cov[0, 0]), float(cov[0, 1])), (float(cov[1, 0]), float(cov[1, 1])))
-    return AffineCalibration(outer.a * inner.a, outer.a * inner.b + outer.b, rows, "affine", outer.cases, outer.events)
-
-
-def _citl(log_odds: FloatArray, y: FloatArray) -> float:
-    """Return calibration in the large, shrunk by the prior of a local shift so that it is finite."""
-    return _intercept(log_odds, y, np.ones_like(y), 0.0, LOCAL_SHIFT_SD)[0]

@@ -15,11 +15,11 @@ import numpy as np
 
 from features.evidence_match import match_of
 from features.evidence_profile import profiles_of
-from features.evidence_terms import POOL_OF_KIND, family_of, terms_of, terms_without_evidence, therapy_for
+from features.evidence_terms import family_of, terms_of, terms_without_evidence, therapy_for
 from features.regimens import regimen
-from features.vocabulary import table
 from models.evidence_arms import ArmRow, rows_of
-from models.evidence_fit import ArmData, Posterior, Variances, learn_variances, posterior
+from models.evidence_design import data_of, declared, pool_of, pools_of
+from models.evidence_fit import Posterior, Variances, learn_variances, posterior
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -30,18 +30,6 @@ if TYPE_CHECKING:
     from models.evidence_fit import FloatArray
 
 FORMAT = 1
-
-DECLARED_SD = 0.5
-"""Declared centre of the prior of a main pool's standard deviation on the log-odds: an odds ratio of 1.6."""
-
-DECLARED_SD_INTERACTION = 0.2
-"""The same for interactions: they correct their parts, so less is expected of each."""
-
-DECLARED_SD_BASE = 1.5
-"""The same for the base, which is nearly free."""
-
-DECLARED_SD_TRIALS = 0.3
-"""The same between trial families, and between arms of one family."""
 
 MOST_CACHED = 20_000
 """Profiles whose answers are kept; the oldest is dropped first."""
@@ -144,7 +132,7 @@ class EvidenceTerm:
         """Fit on rows as they are stored; see :meth:`fit`."""
         names = tuple(sorted({name for row in rows for name in row.terms}))
         pools = pools_of(family)
-        data = _data(family, rows, names, pools)
+        data = data_of(family, rows, names, pools)
         learned = learn_variances(data, declared(pools)) if variances is None else variances
         return cls._assembled(family, rows, names, learned, posterior(data, learned))
 
@@ -167,7 +155,7 @@ class EvidenceTerm:
         profiles, where = profiles_of(batch)
         worked = [self._work(profile) for profile in profiles]
         places = np.array(where, dtype=np.int64)
-        parts = np.array([one.parts for one in worked]).reshape(len(worked), len(self.pools))[places]
+        parts = np.array([one.parts for one in worked], dtype=np.float64).reshape(-1, len(self.pools))[places]
         return EvidenceValues(
             log_odds=parts.sum(axis=1),
             variance=np.array([one.variance for one in worked], dtype=np.float64)[places],
@@ -194,7 +182,8 @@ class EvidenceTerm:
         if not one.covered:
             return []
         specific = np.array([not self.names[place].startswith(("base:", "line:")) for place in one.places], dtype=bool)
-        weights = one.values[specific] @ self.fitted.leaning[one.places[specific]]
+        shared = self.fitted.whitening @ (one.values[specific] @ self.fitted.covariance[one.places[specific]])
+        weights = shared @ self.fitted.whitening
         best = np.argsort(-weights, kind="stable")[:k]
         return [{**self.arms[i].shown(), "weight": float(weights[i])} for i in best if weights[i] > 0]
 
@@ -212,17 +201,18 @@ class EvidenceTerm:
 
     def _worked(self, profile: Profile) -> _Worked:
         covered = self._covers(profile)
-        terms = terms_of(profile) if covered else terms_without_evidence(profile)
         pool = {name: i for i, name in enumerate(self.pools)}
+        found = terms_of(profile) if covered else terms_without_evidence(profile)
+        terms = {name: value for name, value in found.items() if pool_of(name) in pool}  # not the other family's
         known = [name for name in terms if name in self._place]
         places = np.array([self._place[name] for name in known], dtype=np.int64)
         values = np.array([terms[name] for name in known], dtype=np.float64)
         parts = np.zeros(len(self.pools))
         prior = 0.0
         for name, value in terms.items():
-            prior += self.variances.of_group[pool[_pool(name)]] * value * value
-        np.add.at(parts, [pool[_pool(name)] for name in known], values * self.fitted.coefficients[places])
-        learned = values @ self.fitted.root[places]
+            prior += self.variances.of_group[pool[pool_of(name)]] * value * value
+        np.add.at(parts, [pool[pool_of(name)] for name in known], values * self.fitted.coefficients[places])
+        learned = self.fitted.whitening @ (values @ self.fitted.covariance[places])
         return _Worked(places, values, terms, parts, max(0.0, float(prior - learned @ learned)), covered)
 
     def _covers(self, profile: Profile) -> bool:
@@ -276,53 +266,7 @@ class EvidenceTerm:
         variances = Variances(
             np.array(list(stored["pools"].values())), stored["between_families"], stored["between_arms"]
         )
-        data = _data(stored["family"], rows, names, pools)
+        data = data_of(stored["family"], rows, names, pools)
         coefficients = np.array(list(stored["coefficients"].values()), dtype=np.float64)
         fitted = Posterior.at(data, variances, np.array(stored["latent"], dtype=np.float64), coefficients)
         return cls._assembled(stored["family"], rows, names, variances, fitted)
-
-
-def pools_of(family: str) -> tuple[str, ...]:
-    """Return the pools of a family, in order."""
-    other = {
-        "checkpoint": {"match and design", "dose of the target", "resistance", "therapy x alteration"},
-        "targeted": {"biomarker", "biomarker x histology", "line x histology"},
-    }[family]
-    return tuple(pool for pool in dict.fromkeys(POOL_OF_KIND.values()) if pool not in other)
-
-
-def declared(pools: Sequence[str]) -> Variances:
-    """Return the centres of the priors of the variances."""
-    sd = [
-        DECLARED_SD_BASE if pool == "base" else DECLARED_SD_INTERACTION if " x " in pool else DECLARED_SD
-        for pool in pools
-    ]
-    return Variances(np.array(sd) ** 2, DECLARED_SD_TRIALS**2, DECLARED_SD_TRIALS**2)
-
-
-def rules(family: str) -> dict[str, float]:
-    """Return the declared prior means of terms (``evidence_rules.csv``), each with its source there."""
-    return {row["term"]: float(row["prior_mean"]) for row in table("evidence_rules") if row["family"] == family}
-
-
-def _pool(name: str) -> str:
-    return POOL_OF_KIND[name.partition(":")[0]]
-
-
-def _data(family: str, rows: Sequence[ArmRow], names: tuple[str, ...], pools: Sequence[str]) -> ArmData:
-    place = {name: i for i, name in enumerate(names)}
-    terms = np.zeros((len(rows), len(names)))
-    for i, row in enumerate(rows):
-        for name, value in row.terms.items():
-            terms[i, place[name]] = value
-    stated = rules(family)
-    trial = {name: i for i, name in enumerate(sorted({row.trial_family for row in rows}))}
-    weight = np.array([row.weight for row in rows], dtype=np.float64)
-    return ArmData(
-        terms=terms,
-        groups=np.array([tuple(pools).index(_pool(name)) for name in names], dtype=np.int64),
-        prior_mean=np.array([stated.get(name, 0.0) for name in names], dtype=np.float64),
-        responders=weight * np.array([row.responders for row in rows], dtype=np.float64),
-        treated=weight * np.array([row.n for row in rows], dtype=np.float64),
-        family=np.array([trial[row.trial_family] for row in rows], dtype=np.int64),
-    )

@@ -14,13 +14,9 @@ Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, algorithm
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -75,7 +71,8 @@ class Variances:
 
     def packed(self) -> FloatArray:
         """Return the logarithms, groups first."""
-        return np.log(np.append(self.of_group, [self.between_families, self.between_arms]))
+        packed = np.log(np.append(self.of_group, [self.between_families, self.between_arms]))
+        return np.asarray(packed, dtype=np.float64)
 
     @classmethod
     def unpacked(cls, logs: FloatArray) -> Variances:
@@ -94,28 +91,26 @@ class Posterior:
         Shape (p,): posterior modes.
     latent
         Shape (n,): log-odds of the fitted arms at the mode, their own trial's deviation included.
-    root
-        Shape (p, n): with S the prior variances of the coefficients, the variance of ``x b`` is
-        ``x S x - |x root|^2``.
-    leaning
-        Shape (p, n): ``x leaning`` says by how much ``x b`` follows the log-odds of each arm.
+    covariance
+        Shape (p, n): prior covariance of every coefficient with the log-odds of the arms.
+    whitening
+        Shape (n, n): with ``v = whitening @ (x @ covariance)``, the variance of ``x b`` is its prior variance less
+        ``|v|^2``, and ``v @ whitening`` says by how much ``x b`` follows the log-odds of each arm.
     """
 
     coefficients: FloatArray
     latent: FloatArray
-    root: FloatArray
-    leaning: FloatArray
+    covariance: FloatArray
+    whitening: FloatArray
 
     @classmethod
     def at(cls, data: ArmData, variances: Variances, latent: FloatArray, coefficients: FloatArray) -> Posterior:
         """Return the posterior whose mode is known: only the curvature there is worked out."""
         rate = sigmoid(latent)
         root = np.sqrt(np.maximum(data.treated * rate * (1 - rate), LEAST_CURVATURE))
-        lower = _factor(_kernel(data, variances), root)
-        scaled = root[:, None] * (data.terms * variances.of_group[data.groups])
-        half = np.linalg.solve(lower, scaled)
-        leaning = root[:, None] * np.linalg.solve(lower.T, half)
-        return cls(coefficients, latent, np.ascontiguousarray(half.T), np.ascontiguousarray(leaning.T))
+        whitening = np.linalg.solve(_factor(_kernel(data, variances), root), np.diag(root))
+        covariance = np.ascontiguousarray((data.terms * variances.of_group[data.groups]).T)
+        return cls(coefficients, latent, covariance, whitening)
 
 
 def sigmoid(z: FloatArray) -> FloatArray:
@@ -207,7 +202,8 @@ def posterior(data: ArmData, variances: Variances) -> Posterior:
 def learn_variances(data: ArmData, declared: Variances, steps: int = 60) -> Variances:
     """Return the variances that make the arms most probable (Laplace's marginal likelihood with a weak prior).
 
-    ``declared`` holds the centre of the prior of each, which is also the start. No left-out arm and no bar is consulted: the number of freely chosen numbers is that of the groups, plus two.
+    ``declared`` holds the centre of the prior of each, which is also the start. No left-out arm and no bar is
+    consulted: as many numbers are learned as there are pools, and two.
     """
     from scipy.optimize import minimize
 

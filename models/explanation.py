@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from features.contract import GROUPS
 
 if TYPE_CHECKING:
@@ -35,6 +37,18 @@ def direction(log_odds: float) -> str:
     return "raises the estimate" if log_odds > 0 else "lowers the estimate"
 
 
+def sentence(words: str, log_odds: float) -> str:
+    """Return what a contribution does as one sentence; what the words add behind a semicolon goes to its end.
+
+    Examples
+    --------
+    >>> sentence("TMB 12.3 mut/Mb; kept on its own scale", 0.21)
+    'TMB 12.3 mut/Mb raises the estimate (kept on its own scale)'
+    """
+    first, _, more = words.partition("; ")
+    return f"{first} {direction(log_odds)} ({more})" if more else f"{first} {direction(log_odds)}"
+
+
 def contributions_of(answers: Answers, row: int, shown: Mapping[str, Shown]) -> list[dict[str, Any]]:
     """Return the contributions of one case, the largest first; they sum to log_odds - base_log_odds exactly.
 
@@ -56,14 +70,13 @@ def _contribution(name: str, group: str, log_odds: float, shown: Shown | None) -
         value, unit = None, ""
     else:
         words, value, unit = shown.text, shown.value, shown.unit
-    said = f"{words} {direction(log_odds)}"
     found: dict[str, Any] = {
         "feature": name,
         "group": group,
         "value": value,
         "unit": unit,
         "log_odds": log_odds,
-        "text": said,
+        "text": sentence(words, log_odds),
     }
     if shown is not None and shown.sources:
         found["sources"] = list(shown.sources)
@@ -98,15 +111,11 @@ def against_biology(answers: Answers, row: int) -> list[str]:
 
     Boosters are monotone in the declared sign and cannot disagree.
     """
-    linear, columns = answers.model.terms.linear, answers.model.table.columns
-    if linear is None:
+    linear, places = answers.model.terms.linear, answers.model.against_biology
+    if linear is None or not places.size:
         return []
-    coefficients = linear.coefficients
-    here = answers.model.calibration.a * linear.contributions(answers.inputs.matrix[row : row + 1])[0]
+    here = answers.model.calibration.a * linear.contributions(answers.inputs.matrix[row : row + 1])[0, places]
+    columns = answers.model.table.columns
     return list(
-        dict.fromkeys(
-            column.feature
-            for column, coefficient, value in zip(columns, coefficients, here, strict=True)
-            if column.expected_sign * coefficient < 0 and abs(value) >= SMALLEST_SIGN_WARNING
-        )
+        dict.fromkeys(columns[place].feature for place in places[np.abs(here) >= SMALLEST_SIGN_WARNING].tolist())
     )

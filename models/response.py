@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from features.contract import Group
     from models.applicability import Applicability
     from models.calibration import AffineCalibration
-    from models.inputs import BoolArray, FloatArray, TableLike
+    from models.inputs import BoolArray, FloatArray, IntArray, TableLike
     from models.interval import IntervalVariance
     from models.terms import Terms
 
@@ -103,6 +103,15 @@ class ResponseModel:
     def key_places(self) -> list[int]:
         """Columns of the key inputs; NaN there means unknown."""
         return self.applicability.key_places(self.table.features, self.table.columns)
+
+    @cached_property
+    def against_biology(self) -> IntArray:
+        """Columns whose linear coefficient has the sign that the contract denies."""
+        linear = self.terms.linear
+        if linear is None:
+            return np.zeros(0, dtype=np.int64)
+        signs = np.array([column.expected_sign for column in self.table.columns])
+        return np.flatnonzero(signs * linear.coefficients < 0)
 
     def inputs(self, batch: Batch) -> Inputs:
         """Return what the terms read of a batch."""

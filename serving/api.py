@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.responses import Response  # noqa: TC002  # FastAPI reads the annotations of routes
 
 from features.errors import Refusal
 from models.intended_use import INTENDED_USE
@@ -29,8 +30,6 @@ from serving.openapi import describe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from starlette.responses import Response
 
     from serving.predictor import Predictor
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from models.response import ResponseModel
 
 
+JUDGED_BY = {"mixed": "checkpoint"}
+"""A checkpoint inhibitor with a targeted drug: the checkpoint model abstains unless it knows the class."""
+
+
 class Predictor:
     """Answers cases with the model of their therapy's family.
 
@@ -74,7 +78,7 @@ class Predictor:
             When no served model is of the therapy's family.
         """
         key = case_regimen(case)
-        family = regimen(key).family
+        family = JUDGED_BY.get(regimen(key).family, regimen(key).family)
         if family not in self.by_family:
             raise NoModelForTherapy(
                 f"no served model judges {key!r}, a regimen of the family {family!r}",

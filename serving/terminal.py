@@ -21,8 +21,8 @@ SCALE_WIDTH = 50
 BAR_WIDTH = 14
 """Characters of the longest bar to either side."""
 
-LEAST_SHOWN = 0.005
-"""Log-odds below which a contribution is counted, not listed."""
+MOST_SHOWN = 12
+"""Contributions that are listed; the others are summed in one row."""
 
 
 def shown_answer(answer: Mapping[str, Any], title: str = "") -> RenderableType:
@@ -66,6 +66,13 @@ def _scale(answer: Mapping[str, Any]) -> Text:
     return Text("0% ", style="dim").append("".join(cells), style="cyan").append(" 100%", style="dim")
 
 
+def _reading(text: str) -> str:
+    """Return what was read, without the direction that the bar shows and without the remarks in brackets."""
+    for direction in (" raises the estimate", " lowers the estimate", " leaves the estimate as it is"):
+        text = text.partition(direction)[0]
+    return text
+
+
 def _bar(log_odds: float, longest: float) -> Text:
     width = round(abs(log_odds) / longest * BAR_WIDTH) if longest else 0
     left = ("█" * width).rjust(BAR_WIDTH) if log_odds < 0 else " " * BAR_WIDTH
@@ -74,16 +81,16 @@ def _bar(log_odds: float, longest: float) -> Text:
 
 
 def _reasons_table(answer: Mapping[str, Any]) -> Table:
-    """One row per contribution that is not negligible, largest first, then the sum."""
+    """One row per contribution, largest first, the small ones together, then the sum."""
     contributions = sorted(answer["contributions"], key=lambda c: -abs(c["log_odds"]))
-    shown = [c for c in contributions if abs(c["log_odds"]) >= LEAST_SHOWN]
+    shown = contributions[:MOST_SHOWN]
     longest = max((abs(c["log_odds"]) for c in shown), default=0.0)
     table = Table(box=None, padding=(0, 1), show_header=True, header_style="dim")
     for heading, justify in (("why", "left"), ("lowers │ raises", "center"), ("log-odds", "right")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # literals of rich
     table.add_row("average case of the training cohort", "", f"{answer['base_log_odds']:+.3f}", style="dim")
     for item in shown:
-        table.add_row(escape(item["text"]), _bar(item["log_odds"], longest), f"{item['log_odds']:+.3f}")
+        table.add_row(escape(_reading(item["text"])), _bar(item["log_odds"], longest), f"{item['log_odds']:+.3f}")
     rest = sum(c["log_odds"] for c in contributions) - sum(c["log_odds"] for c in shown)
     if len(shown) < len(contributions):
         table.add_row(f"{len(contributions) - len(shown)} others, together", "", f"{rest:+.3f}", style="dim")
@@ -102,14 +109,19 @@ def _evidence(arms: Sequence[Mapping[str, Any]]) -> Iterable[RenderableType]:
 
 def _comparators(comparators: Mapping[str, Any]) -> Iterable[RenderableType]:
     if comparators:
-        words = ", ".join(f"{name.replace('_', ' ')}: {_word(value)}" for name, value in comparators.items())
-        yield Text("\nfor comparison  ", style="dim").append(words)
+        yield Text("\nfor comparison", style="dim")
+    for name, value in comparators.items():
+        yield Text(f"  {name.replace('_', ' ')}: {_word(value)}")
 
 
 def _word(value: Any) -> str:
     if value is None:
         return "unknown"
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.2f}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return f"{value['score']:.2f} ({value['what']})"
+    return f"{value:.2f}"
 
 
 def _listed(label: str, items: Sequence[Any], style: str) -> Iterable[RenderableType]:

@@ -1,4 +1,4 @@
-"""Alterations from the short texts of the golden tables: ``GENE notation [classification] (germline)``, ``GENE kind detail``."""
+"""Alterations from the texts of golden tables: ``GENE notation [classification] (germline)``, ``GENE kind detail``."""
 
 from __future__ import annotations
 

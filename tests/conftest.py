@@ -43,3 +43,11 @@ def shared_dir() -> Path:
 def project_root() -> Path:
     """The checkout that is under test."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def served_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small promoted model of each family, trained on synthetic cases."""
+    from tests.served import promote_small
+
+    return promote_small(tmp_path_factory.mktemp("served"))

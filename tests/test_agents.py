@@ -136,6 +136,33 @@ def test_undone_by_follows_the_generation() -> None:
     assert "ESR1_LBD" in agent("elacestrant").needs
 
 
+@pytest.mark.parametrize(
+    ("names", "met"),
+    [
+        ("cetuximab+encorafenib", "BRAF_V600"),
+        ("adagrasib+cetuximab", "KRAS_MUTATION"),
+        ("osimertinib+savolitinib", "MET_AMPLIFICATION"),
+        ("gefitinib+osimertinib", "EGFR_T790M"),
+        ("cetuximab+neratinib", "ERBB2_AMPLIFICATION"),
+    ],
+)
+def test_a_partner_meets_the_resistance(names: str, met: str) -> None:
+    assert any(met in agent(name).undone_by for name in names.split("+"))
+    assert met not in regimen(names).undone_by
+
+
+def test_a_class_of_a_combination_meets_the_resistance() -> None:
+    assert "BRAF_V600" in regimen("class:egfr_antibody").undone_by
+    assert "BRAF_V600" not in regimen("class:braf+egfr").undone_by
+    assert "KRAS_MUTATION" not in regimen("class:kras_g12c+egfr").undone_by
+
+
+def test_a_partner_on_the_same_target_does_not_meet_it() -> None:
+    assert "EGFR_C797S" in regimen("cetuximab+osimertinib").undone_by
+    assert "NRAS_MUTATION" in regimen("panitumumab+sotorasib").undone_by
+    assert "ESR1_LBD" in regimen("letrozole+palbociclib").undone_by
+
+
 def test_a_class_needs_what_its_agents_share() -> None:
     assert regimen("class:kras_g12c").needs == ("KRAS_G12C",)
     assert "ALK_FUSION" in regimen("class:alk").needs

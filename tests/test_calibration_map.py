@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.calibration import AffineCalibration, CannotCalibrate, fit_calibration, update
+from models.calibration import AffineCalibration, CannotCalibrate, fit_calibration
 from models.inputs import logistic
+from models.recalibration import update
 from models.settings import CalibrationSettings
 
 SETTINGS = CalibrationSettings()

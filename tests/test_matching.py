@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from features import agents, histology, therapy_classes
 from features.alteration_columns import MATCH_STATES, PLACE
 from features.alterations import AlterationsBuilder
 from features.case import Alteration, read_case
@@ -19,7 +20,6 @@ from features.histology import lineage
 from features.matching import LEVEL_SCORE, match
 from features.regimens import regimen
 from features.vocabulary import cell_list, table
-from features import agents, histology, therapy_classes
 from tests.alteration_texts import fields_of
 from tests.golden_tables import golden
 

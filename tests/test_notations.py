@@ -1,12 +1,12 @@
 """Notations: the golden table, and the notations of real files.
 
 ``input`` is ``GENE notation``, with ``[classification]`` and ``(germline)`` after it where they are given; for other
-kinds ``GENE kind detail``. ``expected`` is the canonical text and the narrowest classes (``-`` for none), or ``refused``.
+kinds ``GENE kind detail``. ``expected`` is the canonical text and the narrowest classes (``-``: none), or ``refused``.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -22,12 +22,36 @@ from features.variant_classification import kind_of_classification
 from tests.alteration_texts import alteration_of
 from tests.golden_tables import golden
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 GOLDEN = golden("notations")
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 THREE = dict(
     zip(
         RESIDUES,
-        "Ala Cys Asp Glu Phe Gly His Ile Lys Leu Met Asn Pro Gln Arg Ser Thr Val Trp Tyr".split(),
+        [
+            "Ala",
+            "Cys",
+            "Asp",
+            "Glu",
+            "Phe",
+            "Gly",
+            "His",
+            "Ile",
+            "Lys",
+            "Leu",
+            "Met",
+            "Asn",
+            "Pro",
+            "Gln",
+            "Arg",
+            "Ser",
+            "Thr",
+            "Val",
+            "Trp",
+            "Tyr",
+        ],
         strict=True,
     )
 )
@@ -74,7 +98,8 @@ def test_partners_in_any_order(text: str) -> None:
 
 @pytest.mark.shared
 @pytest.mark.parametrize(
-    "name", ["rizvi18/SNV.txt.gz", "braun/SNV.txt.gz", "summit-biliary/data_mutations_extended.txt", "oak/ctdna_variants.csv"]
+    "name",
+    ["rizvi18/SNV.txt.gz", "braun/SNV.txt.gz", "summit-biliary/data_mutations_extended.txt", "oak/ctdna_variants.csv"],
 )
 def test_protein_changes_of_real_files_are_understood(name: str, shared_dir: Path) -> None:
     found = understood(maf_rows(shared_dir / "data" / name))
@@ -105,7 +130,9 @@ def test_long_and_short_notation_of_one_row_agree(shared_dir: Path) -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(("name", "column"), [("rizvi18/SNV.txt.gz", "HGVSp_Short"), ("braun/SNV.txt.gz", "Protein_Change")])
+@pytest.mark.parametrize(
+    ("name", "column"), [("rizvi18/SNV.txt.gz", "HGVSp_Short"), ("braun/SNV.txt.gz", "Protein_Change")]
+)
 def test_kind_read_from_the_notation_agrees_with_the_classification(name: str, column: str, shared_dir: Path) -> None:
     """A reading that is wrong would pass the share above; the file's own classification is an independent witness."""
     other_words = {

@@ -104,8 +104,8 @@ def evaluate(
 def judge(scene: Scene, forecast: Forecast, *, resamples: int = RESAMPLES, seed: int = 0) -> Row:
     """Judge one predictor on the cases of a scene that it has a number for."""
     held = forecast.known
-    y, values = scene.outcome[held], forecast.values[:, held]
-    n, events = int(held.sum()), int(y.sum())
+    y, values, weight = scene.outcome[held], forecast.values[:, held], scene.weights[held]
+    n, events = round(weight.sum()), round(weight @ y)
     note = _note(scene, forecast, n)
     if n < FEWEST_CASES or events < FEWEST_EVENTS:
         few = f"{n} cases and {events} events are too few to score"
@@ -114,7 +114,7 @@ def judge(scene: Scene, forecast: Forecast, *, resamples: int = RESAMPLES, seed:
         )
     metrics, spread = _estimates(scene, forecast, resamples, seed)
     if forecast.on_unit_scale:
-        metrics |= _curve(y, values)
+        metrics |= _curve(y, values, weight)
     return Row(
         scene.name,
         scene.cohort,
@@ -131,9 +131,9 @@ def judge(scene: Scene, forecast: Forecast, *, resamples: int = RESAMPLES, seed:
 
 def _note(scene: Scene, forecast: Forecast, n: int) -> str:
     if forecast.predictor == MODEL:
-        abstained = int((~scene.answered).sum())
-        return f"{abstained} of {scene.outcome.size} abstained, scored as well" if abstained else ""
-    total = scene.outcome.size
+        abstained = round(scene.weights @ ~scene.answered)
+        return f"{abstained} of {round(scene.weights.sum())} abstained, scored as well" if abstained else ""
+    total = round(scene.weights.sum())
     return f"defined for {n} of {total}" if n < total else ""
 
 
@@ -145,14 +145,14 @@ def _estimates(
     scene: Scene, forecast: Forecast, resamples: int, seed: int
 ) -> tuple[dict[str, Estimate], dict[str, float]]:
     held = forecast.known
-    y, values = scene.outcome[held], forecast.values[:, held]
+    y, values, weight = scene.outcome[held], forecast.values[:, held], scene.weights[held]
     within = partial(_within, scene.histology[held])
     metrics = {**RANKS, "auroc_within_histology": within, **(FITS if forecast.on_unit_scale else {})}
-    drawn = bootstrap(y, values[0], metrics, patients=scene.patients[held], resamples=resamples, seed=seed)
+    patients = scene.patients[held]
+    drawn = bootstrap(y, values[0], metrics, patients=patients, weight=weight, resamples=resamples, seed=seed)
     if len(values) == 1:
         return drawn, {}
-    ones = np.ones_like(y)
-    each = {name: np.array([float(metric(y, row, ones)) for row in values]) for name, metric in metrics.items()}
+    each = {name: np.array([float(metric(y, row, weight)) for row in values]) for name, metric in metrics.items()}
     moved = {name: _moved(one, float(each[name].mean())) for name, one in drawn.items()}
     return moved, {name: float(found.std(ddof=1)) for name, found in each.items()}
 
@@ -166,15 +166,15 @@ def _moved(one: Estimate, value: float) -> Estimate:
     return Estimate(value, one.low + shift, one.high + shift, one.undefined)
 
 
-def _curve(outcome: FloatArray, values: FloatArray) -> dict[str, Estimate]:
-    found = [curve_distance(outcome, row) for row in values]
+def _curve(outcome: FloatArray, values: FloatArray, weight: FloatArray) -> dict[str, Estimate]:
+    found = [curve_distance(outcome, row, weight) for row in values]
     nan = float("nan")
     return {name: Estimate(float(np.mean([getattr(one, name) for one in found])), nan, nan) for name in ("e50", "e90")}
 
 
 def _against_model(scene: Scene, forecast: Forecast) -> Any:
     model = scene.forecast(MODEL)
-    if forecast.predictor == MODEL or model is None:
+    if forecast.predictor == MODEL or model is None or scene.weight is not None:
         return None
     held = model.known & forecast.known
     return compare_aurocs(scene.outcome[held], model.values[0, held], forecast.values[0, held])

@@ -126,7 +126,7 @@ def leave_family_out(arms: Sequence[Arm], groups: int = GROUPS_OF_FAMILIES) -> L
             term = EvidenceTerm.of_rows(judged[0].family, kept, variances)
             theirs = [arm for arm in judged if arm.trial_family == name]
             foretold.extend(foretell(term, theirs, [by_id[arm.arm_id] for arm in theirs]))
-    return _judged(judged, sorted(foretold, key=lambda one: one.arm_id))
+    return _judged(judged[0].family, sorted(foretold, key=lambda one: one.arm_id))
 
 
 def _variances(family: str, rows: Sequence[ArmRow]) -> Variances:
@@ -144,7 +144,7 @@ def foretell(term: EvidenceTerm, arms: Sequence[Arm], rows: Sequence[ArmRow]) ->
             place += 1
     found = term.evaluate(batch_of(cases))
     deviation = np.sqrt(weights @ found.variance + found.between_trial_variance)
-    covered = (weights @ found.covered.astype(np.float64)) >= 0.5  # noqa: PLR2004 - most of the arm's readings
+    covered = (weights @ found.covered.astype(np.float64)) >= 0.5
     return [
         _foretold(row, float(z), float(sd), bool(known))
         for row, z, sd, known in zip(rows, weights @ found.log_odds, deviation, covered, strict=True)
@@ -170,17 +170,17 @@ def _foretold(row: ArmRow, log_odds: float, deviation: float, covered: bool) -> 
     )
 
 
-def _judged(arms: Sequence[Arm], table: Sequence[ArmForetold]) -> LeaveFamilyOut:
+def _judged(family: str, table: Sequence[ArmForetold]) -> LeaveFamilyOut:
     observed = np.array([one.observed for one in table])
     rate = np.array([one.foretold for one in table])
     weight = np.array([min(one.n, MOST_PATIENTS) for one in table], dtype=np.float64)
     large = np.array([one.n >= LEAST_FOR_CORRELATION for one in table])
     return LeaveFamilyOut(
-        family=arms[0].family,
+        family=family,
         arms=len(table),
         trial_families=len({one.trial_family for one in table}),
         mean_absolute_error=_mean(np.abs(rate - observed), weight),
-        class_average_error=_mean(np.abs(_class_average(arms, table) - observed), weight),
+        class_average_error=_mean(np.abs(_class_average(table) - observed), weight),
         chance=_mean(np.array([one.by_chance for one in table]), weight),
         correlation=float(np.corrcoef(rate[large], observed[large])[0, 1]),
         coverage=float(np.mean([one.inside for one in table])),
@@ -193,12 +193,10 @@ def _mean(values: FloatArray, weight: FloatArray) -> float:
     return float(np.average(values, weights=weight))
 
 
-def _class_average(arms: Sequence[Arm], table: Sequence[ArmForetold]) -> FloatArray:
-    """Return the rate of all arms with the same printed target, the arm's own family left out; else of all arms."""
-    target = {arm.arm_id: arm.printed["target"] for arm in arms}
+def _class_average(table: Sequence[ArmForetold]) -> FloatArray:
+    """Return for every arm the rate of all judged arms of its class (the family), its own trial family left out."""
     rates = []
     for one in table:
         others = [other for other in table if other.trial_family != one.trial_family]
-        same = [other for other in others if target[other.arm_id] == target[one.arm_id]] or others
-        rates.append(sum(o.responders for o in same) / sum(o.n for o in same))
+        rates.append(sum(other.responders for other in others) / sum(other.n for other in others))
     return np.array(rates)

@@ -66,6 +66,7 @@ TITLES = {
     "loris_inputs": "our linear model, LORIS's inputs",
     "plain_logistic": "plain logistic regression",
     "default_lightgbm": "default LightGBM",
+    "class_average": "average of the therapy's target",
 }
 """Names of predictors as people read them."""
 

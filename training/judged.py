@@ -62,6 +62,9 @@ class Scene:
         Shape (n,): the model gave an answer; the abstained are scored as well, and counted.
     truth
         Shape (n,): true probability of synthetic cases, else None.
+    weight
+        Shape (n,): how many patients each row stands for; None is one each. Rows of published arms come in pairs, the
+        responders and the others, and ``patients`` is then the trial family.
     """
 
     name: str
@@ -73,6 +76,12 @@ class Scene:
     forecasts: tuple[Forecast, ...]
     synthetic: bool = False
     truth: FloatArray | None = None
+    weight: FloatArray | None = None
+
+    @property
+    def weights(self) -> FloatArray:
+        """How many patients each row stands for, shape (n,)."""
+        return np.ones_like(self.outcome) if self.weight is None else self.weight
 
     def take(self, rows: NDArray[Any], name: str | None = None, cohort: str | None = None) -> Scene:
         """Return the scene of some of its cases, under another name."""
@@ -86,6 +95,7 @@ class Scene:
             answered=self.answered[rows],
             forecasts=tuple(replace(one, values=one.values[:, rows]) for one in self.forecasts),
             truth=None if self.truth is None else self.truth[rows],
+            weight=None if self.weight is None else self.weight[rows],
         )
 
     def forecast(self, predictor: str) -> Forecast | None:

@@ -14,7 +14,7 @@ from features.case import Regimen
 from features.errors import InvalidCase
 from features.sources.build_report import BuildReport
 from features.sources.manifest import CohortBuild
-from features.sources.manifest_refusals import SourceNotFound, UnusableColumn
+from features.sources.manifest_refusals import InvalidManifest, SourceNotFound, UnusableColumn
 from features.sources.manifest_schema import Keep, Manifest, SpecimenRule, Study, TableFile, VariantTable
 from features.sources.source_table import SourceTable, read_source, row_filter
 from features.sources.study_tables import copy_number_table, structural_variant_table
@@ -52,10 +52,9 @@ def build_study(rules: Manifest, folder: Path, arm: str | None = None) -> Cohort
     UnusableColumn
         When a patient keeps more than one sample.
     """
-    assert rules.study is not None  # the caller has looked
+    study = study_of(rules)
     if not folder.is_dir():
         raise SourceNotFound("is not a folder", record=folder.name, way_out="Point --source at the study folder.")
-    study = rules.study
     report = BuildReport(source=folder.name, arm=arm)
     patients = _clinical(folder, study, "patients", study.patients)
     samples = _clinical(folder, study, "samples", study.samples)
@@ -65,14 +64,25 @@ def build_study(rules: Manifest, folder: Path, arm: str | None = None) -> Cohort
     return StudyBuild(rules, _joined(patients, samples, study), folder, report).cohort()
 
 
+def study_of(rules: Manifest) -> Study:
+    """Return the study's part of a manifest that has one.
+
+    Raises
+    ------
+    InvalidManifest
+    """
+    if rules.study is None:
+        raise InvalidManifest("is required for a study folder", field="study", record="manifest")
+    return rules.study
+
+
 class StudyBuild(CohortBuild):
     """A manifest's run over a study: the findings come from the study's own files."""
 
     @property
     def study(self) -> Study:
         """The study's part of the manifest."""
-        assert self.rules.study is not None
-        return self.rules.study
+        return study_of(self.rules)
 
     def variant_tables(self, rule: SpecimenRule) -> list[tuple[VariantTable, SourceTable]]:
         """Return mutations, copy number and structural variants, each with the rule it is read by."""

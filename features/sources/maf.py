@@ -12,7 +12,6 @@ import gzip
 import io
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from features import genes
@@ -25,6 +24,7 @@ from features.vocabulary import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
 GENE = ("Hugo_Symbol", "gene_name", "Gene", "SYMBOL")
 SAMPLE = ("Tumor_Sample_Barcode", "Sample_ID", "SAMPLE_ID", "PtID", "Patient")

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from features import cohort_columns
 from features.batch import regimen_key
 from features.case import PriorTherapy, Regimen, read_case
+from features.case_refusals import refusals_of
 from features.cohort import Cohort
 from features.cohort_cases import regimen_of_key
 from features.cohort_columns import is_post_index
@@ -32,7 +33,7 @@ from features.sources.manifest_columns import Reading, check_path, present_colum
 from features.sources.manifest_findings import ReadSpecimen, read_specimen
 from features.sources.manifest_layout import laid_out
 from features.sources.manifest_outcomes import read_outcomes
-from features.sources.manifest_refusals import NoCaseLeft, UnknownArm
+from features.sources.manifest_refusals import InvalidManifest, NoCaseLeft, UnknownArm
 from features.sources.manifest_schema import read_manifest
 from features.sources.source_table import SourceTable, matching, read_source, row_filter
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from features.sources.manifest_schema import FieldRule, Ids, Manifest, SpecimenRule, VariantTable
+    from features.sources.manifest_schema import FieldRule, Manifest, SpecimenRule, VariantTable
 
 _REGIMEN = TypeAdapter(Regimen)
 _NAMED = re.compile(r"\{([^{}]+)\}")
@@ -69,10 +70,10 @@ def build(manifest: Path, source: Path, sheet: str | None = None, arm: str | Non
         from features.sources.cbioportal import build_study
 
         return build_study(rules, source, arm)
-    assert rules.table is not None  # the schema has one of the two
-    path = source / rules.table.file if source.is_dir() else source
-    table = read_source(path, rules.table)
-    report = BuildReport(source=table.name, source_sha256=table.digest, sheet=rules.table.sheet, arm=arm)
+    file = rules.table_file
+    path = source / file.file if source.is_dir() else source
+    table = read_source(path, file)
+    report = BuildReport(source=table.name, source_sha256=table.digest, sheet=file.sheet, arm=arm)
     return CohortBuild(rules, table, path.parent, report).cohort()
 
 
@@ -172,16 +173,16 @@ class CohortBuild:
                 read = read_column("therapy", one, column, self.table, self.report, lambda value: _regimen(name, value))
             else:
                 constant = one.value if one.value is not None else one.when_blank
-                read = [None if constant is None else _regimen(name, constant)] * len(self.table)
+                read = [None if constant is None else _constant_regimen(name, constant)] * len(self.table)
             found = [new if old is None else old for old, new in zip(found, read, strict=True)]
         return found
 
     def _ids(self) -> tuple[list[str], list[str]]:
-        cases = self._pattern(self.rules.ids, self.rules.ids.case)
-        patients = cases if self.rules.ids.patient is None else self._pattern(self.rules.ids, self.rules.ids.patient)
+        cases = self._pattern(self.rules.ids.case)
+        patients = cases if self.rules.ids.patient is None else self._pattern(self.rules.ids.patient)
         return cases, patients
 
-    def _pattern(self, ids: Ids, pattern: str) -> list[str]:
+    def _pattern(self, pattern: str) -> list[str]:
         named = _NAMED.findall(pattern)
         values: dict[str, Sequence[object]] = {}
         for name in named:
@@ -195,7 +196,7 @@ class CohortBuild:
             else:
                 self.report.notes.append(f"ids: column {name} is absent, the row number stands for it")
                 values[name] = self.table.numbers
-        return [_NAMED.sub(lambda hit: str(values[hit.group(1)][row]), pattern) for row in range(len(self.table))]
+        return [_filled(pattern, values, row) for row in range(len(self.table))]
 
     def priors(self) -> list[list[dict[str, Any]] | None]:
         """Return the earlier regimens of each row; None where the list is not known."""
@@ -207,8 +208,7 @@ class CohortBuild:
             found = [[] if hit else old for hit, old in zip(matching(self.table, where), found, strict=True)]
         for rule in self.rules.prior_therapies.given:
             self.used.update(rule.where)
-            prior = PriorTherapy.model_validate(rule.therapy)
-            row = {"therapy": regimen_key(prior.agents, prior.regimen_class)}
+            row = {"therapy": _prior_key(rule.therapy)}
             hits = matching(self.table, rule.where)
             found = [[*(old or ()), row] if hit else old for hit, old in zip(hits, found, strict=True)]
         return found
@@ -290,11 +290,35 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
+def _filled(pattern: str, values: Mapping[str, Sequence[object]], row: int) -> str:
+    return _NAMED.sub(lambda hit: str(values[hit.group(1)][row]), pattern)
+
+
+def _constant_regimen(name: str, value: Any) -> str:
+    try:
+        return _regimen(name, value)
+    except ValueError as problem:
+        raise InvalidManifest(str(problem), field="therapy", record="manifest") from None
+
+
+def _prior_key(therapy: Mapping[str, Any]) -> str:
+    try:
+        prior = PriorTherapy.model_validate(therapy)
+    except ValidationError as error:
+        problem = next(refusals_of(error, PriorTherapy))
+        raise InvalidManifest(
+            problem.message, field="prior_therapies.given", record="manifest", allowed=problem.allowed
+        ) from None
+    return regimen_key(prior.agents, prior.regimen_class)
+
+
 def _regimen(name: str, value: Any) -> str:
     """Return the key of a regimen, its agents or class resolved."""
     given = value if name == "class" or isinstance(value, list) else [value]
     try:
-        found = _REGIMEN.validate_python({name: given})
+        regimen = _REGIMEN.validate_python({name: given})
     except (ValidationError, CaseRefusal) as error:
-        raise ValueError(f"{value!r} is no regimen: {error}") from None
-    return regimen_key(found.agents, found.regimen_class)
+        found = error.errors() if isinstance(error, ValidationError) else []
+        told = "; ".join(str(entry["msg"]) for entry in found) or str(error)
+        raise ValueError(f"{value!r} is no regimen: {told}") from None
+    return regimen_key(regimen.agents, regimen.regimen_class)

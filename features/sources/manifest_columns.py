@@ -9,6 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from features.case import Case, read_case
 from features.cohort_columns import is_post_index
 from features.cohort_refusals import PostIndexColumn
@@ -22,8 +24,6 @@ from features.vocabulary import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from pydantic import BaseModel
 
     from features.sources.build_report import BuildReport
     from features.sources.manifest_schema import FieldRule
@@ -89,8 +89,7 @@ def unit_of(path: str) -> str | None:
 
 def _record_in(annotation: Any) -> type[BaseModel]:
     members = getattr(annotation, "__args__", (annotation,))
-    found = next(member for member in members if isinstance(member, type) and hasattr(member, "model_fields"))
-    return found  # type: ignore[no-any-return]
+    return next(member for member in members if isinstance(member, type) and issubclass(member, BaseModel))
 
 
 def checked(path: str, value: Any) -> Any:

@@ -102,7 +102,8 @@ def read_specimen(
 def _fields(
     rule: SpecimenRule, table: SourceTable, present: list[bool], report: BuildReport
 ) -> tuple[dict[str, list[Any]], list[str]]:
-    fields, columns = {}, []
+    fields: dict[str, list[Any]] = {}
+    columns: list[str] = []
     for name, rules in rule.fields.items():
         if name not in SPECIMEN_PATHS:
             raise InvalidManifest(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from features import cohort_columns
+from features.flat import FLAT_FIELDS
 from features.sources.manifest_findings import SPECIMEN_PATHS
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ def laid_out(
 ) -> dict[str, pa.Table]:
     """Return the tables of a cohort; one specimen rule fills the case's own specimen, several fill the list."""
     n = len(rows)
-    columns: dict[str, list[Any]] = {
-        field.path: [row.get(field.path) for row in rows] for field in cohort_columns.FLAT_FIELDS
-    }
+    columns: dict[str, list[Any]] = {field.path: [row.get(field.path) for row in rows] for field in FLAT_FIELDS}
     columns["therapy"] = list(therapies)
     columns["prior_therapies_recorded"] = [prior is not None for prior in priors]
     columns["alterations_recorded"] = [False] * n

@@ -6,8 +6,7 @@ use.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -16,6 +15,9 @@ from features.case_refusals import refusals_of
 from features.errors import UnknownKey
 from features.provenance import Denominator, Endpoint
 from features.sources.manifest_refusals import InvalidManifest, ManifestNotFound
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FORMAT = 1
 """Version of the manifest language."""
@@ -289,6 +291,19 @@ class Manifest(Part):
         if (self.table is None) == (self.study is None):
             raise ValueError("give `table` or `study`, exactly one of the two")
         return self
+
+    @property
+    def table_file(self) -> TableFile:
+        """The table that is read.
+
+        Raises
+        ------
+        InvalidManifest
+            When the manifest describes a study.
+        """
+        if self.table is None:
+            raise InvalidManifest("is required", field="table", record=self.cohort.id)
+        return self.table
 
     @property
     def sheet(self) -> str | None:

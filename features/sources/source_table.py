@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import re
+import zipfile
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -186,30 +187,26 @@ def _sheet(path: Path, rule: TableFile) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        book = pd.ExcelFile(path)
-    except (ValueError, OSError, KeyError) as error:
+        with pd.ExcelFile(path) as book:
+            names = [str(name) for name in book.sheet_names]
+            sheet = rule.sheet or names[0]
+            if sheet in names:
+                return book.parse(sheet, dtype=object, keep_default_na=False, na_filter=False)
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise UnreadableSource(f"is not a spreadsheet: {error}", record=path.name) from error
-    with book:
-        names = [str(name) for name in book.sheet_names]
-        sheet = rule.sheet or names[0]
-        if sheet not in names:
-            raise UnknownSheet(
-                f"{seen_text(sheet)} is not a sheet of it",
-                field="sheet",
-                record=path.name,
-                allowed=nearest(sheet, names) or names,
-            )
-        return book.parse(sheet, dtype=object, keep_default_na=False, na_filter=False)
+    close = nearest(sheet, names)
+    raise UnknownSheet(f"{seen_text(sheet)} is not a sheet of it", field="sheet", record=path.name, allowed=close or names)
 
 
-def _parquet(path: Path, rule: TableFile) -> pd.DataFrame:
+def _parquet(path: Path, _: TableFile) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path).to_pandas(types_mapper=None).astype(object)
+        frame: pd.DataFrame = pq.read_table(path).to_pandas().astype(object)
     except (pa.ArrowInvalid, OSError) as error:
         raise UnreadableSource(f"is not Parquet: {error}", record=path.name) from error
+    return frame
 
 
 def matching(table: SourceTable, where: Mapping[str, Sequence[str]]) -> list[bool]:

@@ -58,8 +58,10 @@ def alterations_of_vcf(path: Path, sample: str | None = None) -> tuple[tuple[Alt
             found.append(Alteration.model_validate(alteration))
     if body and not annotated:
         raise CohortRefusal(
-            "is not annotated: no row names a gene", record=path.name, way_out="Annotate it with VEP or SnpEff, or give a MAF (vcf2maf)."
-        )  # fmt: skip
+            "is not annotated: no row names a gene",
+            record=path.name,
+            way_out="Annotate it with VEP or SnpEff, or give a MAF (vcf2maf).",
+        )
     return tuple(found), tally
 
 

@@ -16,6 +16,7 @@ from features.sources.synthetic.history import MOST_LINES
 from features.sources.synthetic.outcomes import BEST_RESPONSES
 from features.sources.synthetic.regimens import regimens, scenarios
 from features.sources.synthetic.tissues import figure, histologies, markers
+from features.vocabulary import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,8 +31,14 @@ if TYPE_CHECKING:
 _ARROW = {"number": pa.float64(), "integer": pa.int64(), "truth": pa.bool_()}
 _NUMPY: dict[str, type] = {"number": np.float64, "integer": np.int64, "truth": np.bool_}
 FAMILY_LETTER = {"checkpoint": "c", "targeted": "t"}
-GENES = tuple(sorted({row["gene"] for row in figure("markers")} | set(PASSENGER_GENES)))
-"""Every gene the generator can alter; in complete cases all of them are tested."""
+GENES = tuple(
+    sorted(
+        {row["gene"] for row in figure("markers")}
+        | {row["gene"] for row in table("driver_alterations") if row["gene"]}
+        | set(PASSENGER_GENES)
+    )
+)
+"""Genes tested in complete cases: all that the generator can alter and all that any driver class names."""
 
 
 def coded_text(codes: IntArray, names: Sequence[str], known: NDArray[np.bool_] | None = None) -> pa.Array:

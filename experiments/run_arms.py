@@ -1,0 +1,66 @@
+"""The runner for a family that is fitted on published arms: evidence and its calibration, judged left-family-out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from experiments.card import adequacy, arms_card
+from experiments.cohort_loading import load_cohorts
+from experiments.leakage import own_trials
+from experiments.outputs import Material
+from experiments.run import Run, finish, judged
+from models.response import ResponseModel
+from training.arms import ArmCases, arms_scene, fit_on_arms, left_family_out, rate_error
+from training.evaluate import Evaluation
+from training.evidence_for import arms_of, evidence_without
+from training.fit import Contenders
+from training.pool import Pool
+from training.resampling import external_scene
+
+if TYPE_CHECKING:
+    from experiments.config import Experiment
+    from experiments.progress import Progress
+    from models.evidence import EvidenceTerm
+    from training.judged import FloatArray
+
+
+def run_on_arms(experiment: Experiment, progress: Progress, *, stem: str, tracking: bool) -> Run:
+    """Run an experiment that is fitted on published arms; patient-level cohorts are external checks."""
+    with progress.step("Reading cohorts"):
+        external = load_cohorts(experiment.cohorts.external, experiment)
+        families, cohorts = own_trials([one.provenance for one in external])
+        pools = tuple(Pool.of([one]) for one in external)
+    with progress.step("Fitting published evidence"):
+        term = evidence_without(experiment.family, families, cohorts)
+        left_out = {*families, *cohorts}
+        cases = ArmCases.of([arm for arm in arms_of(experiment.family) if not left_out & {arm.trial_family, arm.cohort}])
+    held_out = _left_out(cases, term, progress)
+    model, forecast = fit_on_arms(
+        cases, term, held_out, experiment.settings, {"name": experiment.name}, experiment.family
+    )
+    scenes = [arms_scene(cases, forecast, f"published {experiment.family} arms")]
+    developed = judged(experiment, scenes, progress, "Judging left-family-out forecasts")
+    model = _carded(experiment, cases, model, developed)
+    outside = [external_scene(Contenders(model, (), None), pool) for pool in pools]
+    scored = judged(experiment, outside, progress, "Scoring external cohorts")
+    evaluation = Evaluation((*developed.rows, *scored.rows))
+    errors = rate_error(cases, forecast)
+    note = (
+        f"Error of the response rate, left family out, weighted by min(n, 300): {errors['rate_error']:.3f} against "
+        f"{errors['class_average_error']:.3f} for the class average; correlation {errors['rate_correlation']:.2f} over "
+        f"arms of 20 or more."
+    )
+    material = Material(None, pools, (note,), families, cohorts)
+    answers = model.answers(cases.batch)
+    return finish(experiment, model, answers, evaluation, (*scenes, *outside), material, progress, stem, tracking)
+
+
+def _left_out(cases: ArmCases, term: EvidenceTerm, progress: Progress) -> FloatArray:
+    with progress.bar("Leaving each trial family out", len(set(cases.families))) as each:
+        return left_family_out(cases, term, each)
+
+
+def _carded(experiment: Experiment, cases: ArmCases, model: ResponseModel, developed: Evaluation) -> ResponseModel:
+    card = arms_card(experiment, len(cases.arms), len(set(cases.families)), developed)
+    return replace(model, card={**model.card, **card, **adequacy(model.card["fit"])})

@@ -15,7 +15,7 @@ Overrides = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 
-WIDTH_OF_A_FILE = 110
+WIDTH_OF_A_FILE = 120
 """Characters of a line where the output is no terminal."""
 
 

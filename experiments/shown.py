@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from training.figures import TITLES
@@ -38,7 +39,7 @@ def print_run(run: Run, console: Console) -> None:
 
 
 def _table(title: str, rows: list[Row]) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     table.add_column("predictor")
     for name in ("events/n", *(title for title, _ in COLUMNS), "our AUROC less"):
         table.add_column(name, justify="right")
@@ -57,13 +58,13 @@ def _cell(row: Row, metric: str) -> str:
     one = row.metrics.get(metric)
     if one is None or not np.isfinite(one.value):
         return "–"
-    low_high = f"\n[dim]{one.low:.3f} to {one.high:.3f}[/dim]" if np.isfinite(one.low) else ""
+    low_high = f"\n[dim]{one.low:.3f}…{one.high:.3f}[/dim]" if np.isfinite(one.low) else ""
     return f"{one.value:.3f}{low_high}"
 
 
 def _difference(row: Row) -> str:
     one = row.against_model
-    return "" if one is None else f"{signed(one.difference)}\n[dim]{signed(one.low)} to {signed(one.high)}[/dim]"
+    return "" if one is None else f"{signed(one.difference)}\n[dim]{signed(one.low)}…{signed(one.high)}[/dim]"
 
 
 def run_json(run: Run) -> dict[str, Any]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from features.batch import Batch, Findings, FloatArray, IntArray
     from features.contract import Column, Group, Shown
-    from features.finding_levels import LevelFacts
+    from features.finding_levels import Assays, LevelFacts
 
 __all__ = ["AlterationsBuilder", "class_matrix"]
 
@@ -96,9 +96,9 @@ def counted(findings: Findings, facts: Sequence[LevelFacts], n: int, blood: Floa
     )
 
 
-def statuses(batch: Batch, found: Counted, blood: FloatArray) -> FloatArray:
+def statuses(batch: Batch, found: Counted, blood: FloatArray, assayed: Assays) -> FloatArray:
     """Return the status columns, shape (n, len(STATUSES)): 1 present, 0 negative, NaN unknown."""
-    which, kinds = assays(batch)
+    which, kinds = assayed
     by_assay = np.array([tested_mask(*kind) for kind in kinds], dtype=np.int64)[which]
     ruled_out = found.negative | np.where(batch.findings_recorded, by_assay, 0)
     ruled_out &= ~found.blocked
@@ -193,12 +193,12 @@ class AlterationsBuilder:
     def build(self, batch: Batch) -> FloatArray:
         """Return the columns, shape (n, len(columns))."""
         grid = np.empty((batch.n, len(COLUMNS)))
-        facts, blood = facts_of(batch.findings.levels), from_blood(batch)
+        facts, blood, assayed = facts_of(batch.findings.levels), from_blood(batch), assays(batch)
         found = counted(batch.findings, facts, batch.n, blood)
-        grid[:, : len(STATUSES)] = statuses(batch, found, blood)
+        grid[:, : len(STATUSES)] = statuses(batch, found, blood, assayed)
         for place, values in _together(grid):
             grid[:, place] = values
-        self._fill_match(grid, match_columns(batch, facts, blood, found.of_tumour))
+        self._fill_match(grid, match_columns(batch, facts, blood, found.of_tumour, assayed))
         unknown = ~batch.findings_recorded
         grid[:, PLACE["passengers_log1p"]] = np.where(unknown, np.nan, np.log1p(found.passengers))
         in_blood = np.where(unknown | (blood != 1.0), np.nan, np.log1p(found.haematopoietic))

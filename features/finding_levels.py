@@ -172,7 +172,11 @@ def distinct(keys: IntArray) -> tuple[IntArray, IntArray]:
     return different, inverse.astype(np.int64)
 
 
-def assays(batch: Batch) -> tuple[IntArray, list[tuple[str | None, str | None]]]:
+Assays = tuple["IntArray", list[tuple[str | None, str | None]]]
+"""For each case which assay it has, and the distinct assays: genes listed and panel."""
+
+
+def assays(batch: Batch) -> Assays:
     """Return the distinct assays of a batch and, for each case, which one it has."""
     listed, panel = batch.texts["assay.genes_tested"], batch.texts["assay.panel"]
     width = len(panel.levels) + 1

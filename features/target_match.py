@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features import histology
-from features.finding_levels import assays, distinct, tested_genes
+from features.finding_levels import distinct, tested_genes
 from features.match_levels import LEVEL_SCORE, level_of
 from features.matching import judge, needs_of, negates, tested_bits
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from features.batch import Batch, FloatArray, IntArray
-    from features.finding_levels import LevelFacts
+    from features.finding_levels import Assays, LevelFacts
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -46,7 +46,9 @@ class _Pairs:
     score: FloatArray
 
 
-def match_columns(batch: Batch, facts: Sequence[LevelFacts], blood: FloatArray, of_tumour: BoolArray) -> MatchColumns:
+def match_columns(
+    batch: Batch, facts: Sequence[LevelFacts], blood: FloatArray, of_tumour: BoolArray, assayed: Assays
+) -> MatchColumns:
     """Return the match of every case of a batch.
 
     Parameters
@@ -57,6 +59,8 @@ def match_columns(batch: Batch, facts: Sequence[LevelFacts], blood: FloatArray, 
         Shape (n,): 1 where the findings come from blood.
     of_tumour
         Shape (n,): the findings show tumour DNA, so that blood may say that resistance was not found.
+    assayed
+        :func:`features.finding_levels.assays` of the batch.
     """
     pairs = _judged(batch, facts)
     n = batch.n
@@ -65,7 +69,7 @@ def match_columns(batch: Batch, facts: Sequence[LevelFacts], blood: FloatArray, 
     undone = _any(pairs.rows[pairs.undoes], n)
     level = np.zeros(n)
     np.maximum.at(level, pairs.rows[pairs.matches], pairs.score[pairs.matches])
-    needed, firm, any_negative = _negatives(batch, facts, blood)
+    needed, firm, any_negative = _negatives(batch, facts, blood, assayed)
     rest = ~matched & ~wrong & needed
     states = {
         "matched": matched,
@@ -109,12 +113,14 @@ def _verdict(
     return bool(verdict.matches), bool(verdict.undoes), verdict.wrong_class, score
 
 
-def _negatives(batch: Batch, facts: Sequence[LevelFacts], blood: FloatArray) -> tuple[BoolArray, BoolArray, BoolArray]:
+def _negatives(
+    batch: Batch, facts: Sequence[LevelFacts], blood: FloatArray, assayed: Assays
+) -> tuple[BoolArray, BoolArray, BoolArray]:
     """Return per case: something is needed; all of it firmly ruled out; all of it ruled out, blood included."""
     therapy = batch.texts["therapy"]
     full = np.array([needs_of(key).all_bits for key in therapy.levels], dtype=np.int64)[therapy.codes]
     in_blood = blood == 1.0
-    by_assay = np.where(batch.findings_recorded, _assay_bits(batch), 0)
+    by_assay = np.where(batch.findings_recorded, _assay_bits(batch, assayed), 0)
     firm, soft = np.where(in_blood, 0, by_assay), by_assay.copy()
     negative = np.array([f.status != "present" for f in facts], dtype=np.bool_)
     if negative.any():
@@ -139,8 +145,8 @@ def _forget_unreadable(batch: Batch, facts: Sequence[LevelFacts], firm: IntArray
         soft[case] &= ~bit
 
 
-def _assay_bits(batch: Batch) -> IntArray:
-    which, kinds = assays(batch)
+def _assay_bits(batch: Batch, assayed: Assays) -> IntArray:
+    which, kinds = assayed
     therapy = batch.texts["therapy"]
     different, inverse = distinct(which * len(therapy.levels) + therapy.codes)
     bits = []

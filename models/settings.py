@@ -90,17 +90,16 @@ class IntervalSettings:
         (a Bernoulli draw hides it), so it is declared: 0.3 makes 95% of true odds ratios around the estimate lie in
         0.55 to 1.8.
     histology_sd
-        Standard deviation, in log-odds, between histologies beyond what their lineage predicts, before any case of
-        the histology itself was seen. Between tumours it is 0.77 (22 tumours with 30 or more patients in unselected
-        anti-PD-1/PD-L1 monotherapy arms of ``published_arms.csv``, chance taken away); a little under half of that
-        variance is taken to lie beyond the lineage. With m training cases of the histology its variance v is down
-        to v / (1 + m p (1 - p) v).
+        Standard deviation, in log-odds, between histologies, before any case of the histology itself was seen: 0.77
+        between 22 tumours with 30 or more patients in unselected anti-PD-1/PD-L1 monotherapy arms of
+        ``published_arms.csv``, chance taken away. Lineage and arms may explain part of it, but for a histology without
+        cases nothing shows which part. With m training cases its variance v is down to v / (1 + m p (1 - p) v).
     missing_inputs
         Add, for each unknown input, the variance its contribution has among training cases where it is known.
     """
 
     unmeasured_sd: float = 0.3
-    histology_sd: float = 0.5
+    histology_sd: float = 0.77
     missing_inputs: bool = True
 
 

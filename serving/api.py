@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response  # noqa: TC002  # FastAPI reads the annotations of routes
@@ -26,7 +26,8 @@ from serving.errors import (
     WrongContentType,
     error_body,
 )
-from serving.openapi import describe
+from serving.front_page import front_page
+from serving.openapi import EXAMPLE_CASE, describe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -47,7 +48,7 @@ def create_app(get_predictor: Callable[[], Predictor | None]) -> FastAPI:
     get_predictor
         Called at every request; None means that no model is ready, and everything but the probes answers 503.
     """
-    app = FastAPI(title="oncorespond", version="0.1.0", description=INTENDED_USE, docs_url="/docs", redoc_url=None)
+    app = FastAPI(title="oncorespond", version="0.1.0", description=INTENDED_USE, docs_url=None, redoc_url=None)
     _add_routes(app, get_predictor)
     _add_error_shape(app)
     describe(app)
@@ -92,6 +93,13 @@ def _add_routes(app: FastAPI, get_predictor: Callable[[], Predictor | None]) -> 
     async def model() -> Response:
         """Say which models are served: name, version, digest, endpoint, training data, synthetic or not."""
         return _json(_ready(get_predictor).describe())
+
+    @app.get("/", include_in_schema=False, response_class=HTMLResponse)
+    @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)
+    async def page() -> Response:
+        predictor = get_predictor()
+        models = predictor.describe()["models"] if predictor else []
+        return HTMLResponse(front_page(app.openapi(), models, INTENDED_USE, EXAMPLE_CASE))
 
     @app.get("/livez", tags=["probes"], response_class=JSONResponse)
     async def livez() -> Response:

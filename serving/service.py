@@ -1,15 +1,15 @@
 """The BentoML service: ``bentoml serve serving.service:ResponseService``, and what a Bento carries.
 
-Only this file knows BentoML. The routes are ours (:mod:`serving.api`), mounted at ``/``; BentoML keeps ``/livez`` and
-``/readyz``, which ask the two methods below, and its own client speaks to ``/bento/predict``. Until the service has
-authentication it listens on 127.0.0.1 only and answers nobody else.
+Only this file knows BentoML. The routes are ours (:mod:`serving.api`) and stand before BentoML's, so that every address
+has one error shape and none of BentoML's pages; its own client keeps ``/bento/predict`` and ``/schema.json``. Until the
+service has authentication it listens on 127.0.0.1 only and answers nobody else.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,10 +17,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import bentoml
 
 from features.errors import Refusal
-from serving.api import create_app
+from serving.api import LOOPBACK, create_app
 from serving.errors import error_body
 from serving.predictor import Predictor
 from serving.served_models import models_folder, synthetic_allowed
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 HOST, PORT = "127.0.0.1", 3000
 
@@ -28,6 +31,23 @@ _served: list[Predictor] = []
 """The one predictor of this worker; empty until its models are loaded and their self-tests passed."""
 
 app = create_app(lambda: _served[0] if _served else None)
+
+BENTO_PATHS = ("/bento/", "/schema.json")
+"""What is left to BentoML: its own client asks these."""
+
+
+class OwnRoutesFirst:
+    """ASGI: our application answers everything but the few paths of BentoML's client."""
+
+    def __init__(self, bento: ASGIApp) -> None:
+        self.bento = bento
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request to our application, or to BentoML."""
+        http = scope["type"] == "http"
+        stranger = http and (scope.get("client") or ("testclient",))[0] not in LOOPBACK
+        ours = http and (stranger or not scope["path"].startswith(BENTO_PATHS))
+        await (app if ours else self.bento)(scope, receive, send)
 
 
 @bentoml.service(
@@ -37,7 +57,6 @@ app = create_app(lambda: _served[0] if _served else None)
     traffic={"timeout": 30},
     logging={"access": {"enabled": False}},
 )
-@bentoml.asgi_app(app, path="/")
 class ResponseService:
     """Loads the promoted artefacts once per worker and answers through the mounted application."""
 
@@ -61,3 +80,6 @@ class ResponseService:
             return _served[0].answers([read_case(case)])[0]
         except Refusal as refusal:
             return error_body(refusal, "-")
+
+
+ResponseService.add_asgi_middleware(OwnRoutesFirst)  # type: ignore[attr-defined]  # the decorator made it a Service

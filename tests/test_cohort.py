@@ -34,7 +34,9 @@ OUTCOMES = (Outcome(1, "PR"), Outcome(0, "SD"), Outcome(0, "NE", "not evaluable"
 
 
 def _found(count: int) -> st.SearchStrategy[list[dict[str, Any]]]:
-    found = st.sampled_from(MUTATIONS).map(lambda m: {"gene": m[0], "kind": "mutation", "protein_change": m[1], "vaf": 0.25})
+    found = st.sampled_from(MUTATIONS).map(
+        lambda m: {"gene": m[0], "kind": "mutation", "protein_change": m[1], "vaf": 0.25}
+    )
     return st.lists(found, max_size=count)
 
 
@@ -45,7 +47,9 @@ SPECIMENS = st.lists(
             "source": st.sampled_from(["tissue", "blood"]),
             "days_before_index": st.sampled_from([0.0, 10.0, 400.0]),
             "tumor_purity": st.sampled_from([0.2, 0.8]),
-            "assay": st.sampled_from([{"panel": "MSK-IMPACT468"}, {"genes_tested": ["KRAS", "EGFR"]}, {"genes_tested": []}]),
+            "assay": st.sampled_from(
+                [{"panel": "MSK-IMPACT468"}, {"genes_tested": ["KRAS", "EGFR"]}, {"genes_tested": []}]
+            ),
             "alterations": _found(3),
         },
     ),
@@ -123,7 +127,9 @@ def assert_same_batch(one: Batch, other: Batch) -> None:
     assert _same_findings(one.findings, other.findings)
     assert _same_findings(one.other_findings, other.other_findings)
     assert _same(one.findings_recorded, other.findings_recorded)
-    assert all(_same(getattr(one.priors, name), getattr(other.priors, name)) for name in one.priors.__dataclass_fields__)
+    assert all(
+        _same(getattr(one.priors, name), getattr(other.priors, name)) for name in one.priors.__dataclass_fields__
+    )
 
 
 @given(many_cases())
@@ -199,7 +205,9 @@ def _broken(what: str, folder: Path) -> None:
     elif what == "a row less":
         pq.write_table(cases.slice(0, 1), path)
     elif what == "a value changed":
-        pq.write_table(cases.set_column(cases.column_names.index("histology"), "histology", pa.array(["LUSC", "MEL"])), path)
+        pq.write_table(
+            cases.set_column(cases.column_names.index("histology"), "histology", pa.array(["LUSC", "MEL"])), path
+        )
     elif what == "id twice":
         pq.write_table(cases.set_column(cases.column_names.index("case_id"), "case_id", pa.array(["a", "a"])), path)
     elif what == "id null":
@@ -249,12 +257,16 @@ def test_a_case_without_id_is_refused() -> None:
         Cohort.of_cases([read_case({"histology": "LUAD", "therapy": {"class": "pd1_pdl1"}})], None, ORR)
 
 
-@pytest.mark.parametrize("name", ["PFS", "OS_MONTHS", "OS.CNSR", "TimeToBR", "time_to_response", "post_treatment_biopsy", "cyclesOnTherapy"])
+@pytest.mark.parametrize(
+    "name", ["PFS", "OS_MONTHS", "OS.CNSR", "TimeToBR", "time_to_response", "post_treatment_biopsy", "cyclesOnTherapy"]
+)
 def test_names_after_the_index_date(name: str) -> None:
     assert is_post_index(name)
 
 
-@pytest.mark.parametrize("name", ["patient.age_years", "histology", "position", "cost", "osteolysis", "tmb.mut_per_mb", "PTEN"])
+@pytest.mark.parametrize(
+    "name", ["patient.age_years", "histology", "position", "cost", "osteolysis", "tmb.mut_per_mb", "PTEN"]
+)
 def test_names_before_the_index_date(name: str) -> None:
     assert not is_post_index(name)
 
@@ -263,13 +275,22 @@ def test_a_hundred_thousand_cases_become_a_batch_in_seconds() -> None:
     import time
 
     n = 100_000
-    cases = pa.table({"case_id": [f"c{i}" for i in range(n)], "histology": ["LUAD", "MEL"] * (n // 2), "therapy": ["nivolumab"] * n})
+    cases = pa.table(
+        {"case_id": [f"c{i}" for i in range(n)], "histology": ["LUAD", "MEL"] * (n // 2), "therapy": ["nivolumab"] * n}
+    )
     owners = [f"c{i // 8}" for i in range(8 * n)]
-    found = pa.table({"case_id": owners, "gene": ["TP53", "KRAS", "TTN", "EGFR"] * (2 * n), "kind": ["mutation"] * (8 * n)})
+    found = pa.table(
+        {"case_id": owners, "gene": ["TP53", "KRAS", "TTN", "EGFR"] * (2 * n), "kind": ["mutation"] * (8 * n)}
+    )
     empty = cohort_of(two_cases())
     outcomes = pa.table({"case_id": cases.column("case_id"), "objective_response": [0.0] * n})
     cohort = Cohort(
-        cases=cases, alterations=found, specimens=empty.specimens, prior_therapies=empty.prior_therapies, outcomes=outcomes, provenance=ORR
+        cases=cases,
+        alterations=found,
+        specimens=empty.specimens,
+        prior_therapies=empty.prior_therapies,
+        outcomes=outcomes,
+        provenance=ORR,
     )
     start = time.process_time()
     assert cohort.batch().findings.levels[0].gene == "TP53"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from features.case import read_case
 from features.driver_classes import classes_of
 from features.errors import CohortRefusal
-from features.sources.maf import alterations_of_maf, classification_of, maf_rows
+from features.sources.maf import alterations_of, alterations_of_maf, classification_of, maf_rows
 from features.sources.vcf import alterations_of_vcf
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ def test_one_sample_of_a_maf(gdc: Path) -> None:
     ]
     assert tally.share == 1
     assert classes_of(found[2])[0] == "BRCA2_GERMLINE_LOSS"
+
+
+def test_alterations_as_a_case_writes_them(gdc: Path) -> None:
+    record = {"histology": "MEL", "therapy": {"agents": ["vemurafenib"]}, "alterations": alterations_of(gdc, "S1")}
+    assert [one.gene for one in read_case(record).alterations or ()] == ["BRAF", "TP53", "BRCA2"]
 
 
 def test_what_is_not_understood_is_listed_and_the_row_kept(gdc: Path) -> None:

@@ -89,7 +89,11 @@ def test_nothing_is_invented(tmp_path: Path) -> None:
     first, second, third = made(tmp_path)
     assert (first.prior_systemic_therapy, first.prior_lines) == (True, None)
     assert (second.prior_systemic_therapy, second.prior_lines, second.tmb) == (False, 0, None)
-    assert [case.therapy.regimen_class for case in (first, second, third)] == ["pd1_pdl1", "pd1_pdl1+ctla4", "checkpoint_unspecified"]
+    assert [case.therapy.regimen_class for case in (first, second, third)] == [
+        "pd1_pdl1",
+        "pd1_pdl1+ctla4",
+        "checkpoint_unspecified",
+    ]
     assert first.patient is not None
     assert first.patient.albumin_g_per_dl == pytest.approx(3.9)
 
@@ -109,7 +113,9 @@ def test_fields(row: dict[str, str]) -> None:
     values = [value or None for value in told["values"]]
     rules = Manifest.model_validate({**RULES, "fields": {told["field"]: told["rule"]}}).fields[told["field"]]
     table = SourceTable("t", "", {"X": values}, range(1, len(values) + 1))
-    assert read_field(told["field"], rules, table, BuildReport()).values == pytest.approx(json.loads(row["expected"]), nan_ok=True)
+    assert read_field(told["field"], rules, table, BuildReport()).values == pytest.approx(
+        json.loads(row["expected"]), nan_ok=True
+    )
 
 
 def test_decimal_commas_tabs_latin_1_and_a_footer(tmp_path: Path) -> None:
@@ -151,14 +157,26 @@ def test_optional_columns_may_be_missing_and_outcomes_too(tmp_path: Path) -> Non
         ({"fields": {"patient.nlr": "Albumn"}}, SHEET, refusals.MissingColumn, "Alb"),
         ({"fields": {"patient.nlr": "PFS_Months"}}, SHEET, PostIndexColumn, "after the index date"),
         ({"fields": {"patient.albumin_g_per_dl": "Alb"}}, SHEET, refusals.UnusableColumn, "looks like g/L"),
-        ({"fields": {"patient.albumin_g_per_dl": {"column": "Alb", "unit": "ounces"}}}, SHEET, refusals.UnknownUnit, "g/L"),
+        (
+            {"fields": {"patient.albumin_g_per_dl": {"column": "Alb", "unit": "ounces"}}},
+            SHEET,
+            refusals.UnknownUnit,
+            "g/L",
+        ),
         ({"therapy": {"class": [{"value": "magic"}]}}, SHEET, refusals.InvalidManifest, "magic"),
         ({}, SHEET.replace("\n2,", "\n1,"), DuplicateCaseId, "inv-1"),
         ({}, SHEET.splitlines()[0] + "\n", refusals.NoCaseLeft, "0 rows"),
-        ({"keep": [{"where": {"Type": "x"}, "otherwise": "another disease"}]}, SHEET, refusals.NoCaseLeft, "another disease"),
+        (
+            {"keep": [{"where": {"Type": "x"}, "otherwise": "another disease"}]},
+            SHEET,
+            refusals.NoCaseLeft,
+            "another disease",
+        ),
     ],
 )
-def test_refusals_say_what_is_wrong(changes: dict[str, Any], text: str, error: type[errors.Refusal], says: str, tmp_path: Path) -> None:
+def test_refusals_say_what_is_wrong(
+    changes: dict[str, Any], text: str, error: type[errors.Refusal], says: str, tmp_path: Path
+) -> None:
     if "fields" in changes:
         changes = {**changes, "fields": {"histology": RULES["fields"]["histology"], **changes["fields"]}}
     with pytest.raises(error) as caught:
@@ -194,10 +212,26 @@ VARIANTS = "Key;Gene;Change;AF\n1;KRAS;p.G12C;0,2\n1;KRAS;p.G12C;0,1\n2;HER2;p.S
 def test_specimens_tests_and_variants(tmp_path: Path) -> None:
     text = "Id,Type,Blood,Local\n1,NSCLC,Y,pos\n2,NSCLC,Y,neg\n3,NSCLC,N,neg\n4,NSCLC,N,\n"
     (tmp_path / "v.tsv").write_text(VARIANTS.replace(";", "\t"))
-    variants = {"file": "v.tsv", "key": "Key", "joins": "Id", "decimal": ",", "columns": {"gene": "Gene", "protein_change": "Change", "vaf": "AF"}}
+    variants = {
+        "file": "v.tsv",
+        "key": "Key",
+        "joins": "Id",
+        "decimal": ",",
+        "columns": {"gene": "Gene", "protein_change": "Change", "vaf": "AF"},
+    }
     specimens = [
-        {"name": "blood", "where": {"Blood": "Y"}, "fields": {"source": {"value": "blood"}}, "genes_tested": "seen_in_variants", "variants": variants},
-        {"name": "local", "fields": {"source": {"value": "tissue"}}, "tests": [{"gene": "EGFR", "column": "Local", "codes": {"pos": "present", "neg": "absent"}}]},
+        {
+            "name": "blood",
+            "where": {"Blood": "Y"},
+            "fields": {"source": {"value": "blood"}},
+            "genes_tested": "seen_in_variants",
+            "variants": variants,
+        },
+        {
+            "name": "local",
+            "fields": {"source": {"value": "tissue"}},
+            "tests": [{"gene": "EGFR", "column": "Local", "codes": {"pos": "present", "neg": "absent"}}],
+        },
     ]
     cohort = made(
         tmp_path,

@@ -188,3 +188,13 @@ def test_openapi_names_every_route_with_an_example(client: TestClient) -> None:
         assert body["example"]
         assert client.post(path, json=body["example"]).status_code == 200
     assert {"Case", "Answer", "Error"} <= set(document["components"]["schemas"])
+
+
+def test_the_front_page_says_what_it_is_not_for(client: TestClient) -> None:
+    for address in ("/", "/docs"):
+        page = client.get(address)
+        assert page.status_code == 200
+        assert INTENDED_USE in page.text
+        assert "SYNTHETIC" in page.text
+        assert "<script" not in page.text
+        assert "http" not in page.text.replace("http-equiv", "")

@@ -70,6 +70,8 @@ TITLES = {
 }
 """Names of predictors as people read them."""
 
+METRIC_TITLES = {"auroc": "AUROC", "citl": "calibration in the large (log-odds)"}
+
 SHOWN_BESIDE = ("loris_recalibrated", "loris_pan_cancer", "histology_base_rate", "tmb_alone")
 """Comparators drawn beside the model, in this order, as far as there are any."""
 
@@ -203,7 +205,7 @@ def forest(rows: Sequence[Row], metric: str, title: str, neutral: float | None, 
     axes.set_yticks(range(len(shown)), labels, fontsize=7.5)
     if neutral is not None:
         axes.axvline(neutral, color="0.6", lw=1, ls="--")
-    axes.set(title=title, xlabel=f"{metric} (95% interval)")
+    axes.set(title=title, xlabel=f"{METRIC_TITLES.get(metric, metric)} (95% interval)")
     axes.margins(y=0.02)
     _plain(axes)
     return figure
@@ -220,7 +222,7 @@ def contributions(names: Sequence[str], groups: Sequence[str], phi: FloatArray, 
         colour = GROUP_COLOURS.get(groups[f], BLACK)
         bars.barh(-place, size[f], color=colour, height=0.7)
         spread = random.uniform(-0.28, 0.28, len(phi))
-        dots.plot(phi[:, f], -place + spread, ".", ms=2.2, alpha=0.45, color=colour)
+        dots.plot(phi[:, f], -place + spread, ".", ms=2.2, alpha=0.45, color=colour, rasterized=True)
     bars.set_yticks([-place for place in range(len(order))], [names[f].replace("_", " ") for f in order], fontsize=7.5)
     bars.set(xlabel="mean |contribution| (log-odds)", title="How much each feature moves the estimate")
     dots.axvline(0, color="0.6", lw=1)
@@ -239,7 +241,7 @@ def against_truth(scene: Scene) -> Figure:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.6", lw=1)
     truth = scene.truth if scene.truth is not None else np.full_like(scene.outcome, np.nan)
-    axes.plot(truth, scene.forecasts[0].values[0], ".", ms=3, alpha=0.4, color=BLUE)
+    axes.plot(truth, scene.forecasts[0].values[0], ".", ms=3, alpha=0.4, color=BLUE, rasterized=True)
     error = float(np.nanmean(np.abs(truth - scene.forecasts[0].values[0])))
     axes.set(xlabel="true probability", ylabel="estimate", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.set_title(f"Against the truth: mean absolute error {error:.3f}")

@@ -10,15 +10,14 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from features import genes
 from features.case import Alteration
 from features.cdna_notation import read_cdna
-from features.errors import CohortRefusal, UnknownGene, UnreadableAlteration, listed
+from features.errors import CohortRefusal, UnknownGene, UnreadableAlteration
 from features.protein_notation import read_protein
+from features.sources.understood import Understood
 from features.variant_classification import kind_of_classification
 from features.vocabulary import nearest
 
@@ -41,39 +40,6 @@ LONGEST_TEXT = 200
 _VARIANT_TYPES = frozenset({"SNP", "DNP", "TNP", "ONP", "INS", "DEL", "SNV", "INDEL"})
 _NO_GENE = frozenset({"", "UNKNOWN", ".", "-", "NA"})
 _ORIGINS = {"germline": "germline", "somatic": "somatic"}
-
-
-@dataclass(slots=True)
-class Understood:
-    """How much of a file's notations was read: counts, and what was not with how often it occurs."""
-
-    seen: int = 0
-    read: int = 0
-    unread: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def share(self) -> float:
-        """Share read, 0 to 1; 1 where there was nothing to read."""
-        return self.read / self.seen if self.seen else 1.0
-
-    def add(self, text: str, readable: bool) -> None:
-        """Count one notation."""
-        self.seen += 1
-        self.read += readable
-        if not readable:
-            self.unread[text] += 1
-
-    def text(self) -> str:
-        """Return one line for a report.
-
-        Examples
-        --------
-        >>> Understood(200, 199, Counter({"p.??": 1})).text()
-        '199 of 200 understood (99.50%); not: p.?? (1)'
-        """
-        rest = listed(f"{text} ({times})" for text, times in self.unread.most_common())
-        line = f"{self.read} of {self.seen} understood ({self.share:.2%})"
-        return f"{line}; not: {rest}" if rest else line
 
 
 def maf_rows(path: Path) -> Iterator[dict[str, str]]:
@@ -267,3 +233,18 @@ def understood(rows: Iterable[Mapping[str, str | None]], columns: tuple[str, ...
     for row in rows:
         _readable(first_filled(row, columns), read_protein, tally)
     return tally
+
+
+def alterations_of(path: Path, sample: str | None = None) -> list[dict[str, Any]]:
+    """Return the alterations of one sample of a MAF or a VCF as a case writes them.
+
+    Raises
+    ------
+    CohortRefusal
+        When the file or the sample cannot be used; see :func:`alterations_of_maf` and
+        :func:`features.sources.vcf.alterations_of_vcf`.
+    """
+    from features.sources.vcf import alterations_of_vcf
+
+    read = alterations_of_vcf if ".vcf" in path.suffixes else alterations_of_maf
+    return [one.model_dump(exclude_none=True) for one in read(path, sample)[0]]

@@ -191,11 +191,13 @@ def _sheet(path: Path, rule: TableFile) -> pd.DataFrame:
             names = [str(name) for name in book.sheet_names]
             sheet = rule.sheet or names[0]
             if sheet in names:
-                return book.parse(sheet, dtype=object, keep_default_na=False, na_filter=False)
+                return pd.read_excel(book, sheet_name=sheet, dtype=object, keep_default_na=False, na_filter=False)
     except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise UnreadableSource(f"is not a spreadsheet: {error}", record=path.name) from error
     close = nearest(sheet, names)
-    raise UnknownSheet(f"{seen_text(sheet)} is not a sheet of it", field="sheet", record=path.name, allowed=close or names)
+    raise UnknownSheet(
+        f"{seen_text(sheet)} is not a sheet of it", field="sheet", record=path.name, allowed=close or names
+    )
 
 
 def _parquet(path: Path, _: TableFile) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 
 from features.case import Alteration
 from features.errors import CohortRefusal
-from features.sources.maf import Understood, fields_of_row
+from features.sources.maf import fields_of_row
+from features.sources.understood import Understood
 from features.vocabulary import nearest
 
 if TYPE_CHECKING:

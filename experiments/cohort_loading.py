@@ -93,5 +93,7 @@ def _check(cohort: Cohort, experiment: Experiment) -> None:
     if cohort.provenance.synthetic != experiment.synthetic:
         kinds = ("synthetic", "real") if cohort.provenance.synthetic else ("real", "synthetic")
         raise CohortDisagrees(
-            f"is {kinds[0]} and the experiment is {kinds[1]}; one fit never mixes them", record=record, field="synthetic"
+            f"is {kinds[0]} and the experiment is {kinds[1]}; one fit never mixes them",
+            record=record,
+            field="synthetic",
         )

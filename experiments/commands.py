@@ -69,7 +69,8 @@ def promote(
         return
     for check in done.verdict.checks:
         typer.echo(f"{'holds' if check.holds else 'FAILS'}  {check.rule}: {check.found}")
-    typer.echo(f"{done.pointer.name} version {done.pointer.version} is now {done.pointer.alias} ({done.pointer.digest})")
+    pointer = done.pointer
+    typer.echo(f"{pointer.name} version {pointer.version} is now {pointer.alias} ({pointer.digest})")
 
 
 def ui(
@@ -84,7 +85,7 @@ def ui(
     from training.tracking import store_uri
 
     words = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store_uri(), "--host", "127.0.0.1"]
-    raise typer.Exit(subprocess.run([*words, "--port", str(port)], check=False).returncode)  # noqa: S603 - fixed words
+    raise typer.Exit(subprocess.run([*words, "--port", str(port)], check=False).returncode)  # noqa: S603 - no shell
 
 
 def mount(app: typer.Typer) -> None:

@@ -178,7 +178,8 @@ class Experiment:
                 f"{unknown[0]!r} is no comparator", field="evaluation.comparators", allowed=EVERY_COMPARATOR
             )
         if self.fit_on == "patients" and not self.cohorts.development:
-            raise WrongSetting("names no cohort to fit on", field="cohorts.development", way_out="Name one, or fit_on: arms.")
+            way_out = "Name one, or fit_on: arms."
+            raise WrongSetting("names no cohort to fit on", field="cohorts.development", way_out=way_out)
         if self.fit_on == "arms" and (self.cohorts.development or self.synthetic):
             raise WrongSetting("is neither needed nor used when fit_on is arms", field="cohorts.development")
         both = sorted(set(self.cohorts.development) & set(self.cohorts.external))
@@ -223,8 +224,8 @@ def read_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
     """
     place = Path(path)
     if not place.is_file():
-        beside = sorted(str(found) for found in Path(__file__).parent.glob("*.yaml"))
-        raise ExperimentNotFound("there is no such experiment file", record=str(path), allowed=[Path(b).name for b in beside])
+        shipped = sorted(found.name for found in Path(__file__).parent.glob("*.yaml"))
+        raise ExperimentNotFound("there is no such experiment file", record=str(path), allowed=shipped)
     raw = yaml.safe_load(place.read_text(encoding="utf-8"))
     if not isinstance(raw, dict):
         raise WrongSetting("is not a mapping of settings", record=place.name)
@@ -234,7 +235,12 @@ def read_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
 
 
 def _refuse_terms_twice(raw: dict[str, Any]) -> None:
-    model = raw.get("model") or {}
-    said = [name for name in ("linear", "boosted") if "on" in (model.get(name) or {})]
-    if said or "evidence" in model:
-        raise WrongSetting("is said under `terms`", field=f"model.{said[0]}.on" if said else "model.evidence")
+    """Refuse switches under ``model``; YAML 1.1 reads the bare key ``on`` as true, so both spellings are looked for."""
+    model = raw.get("model")
+    if not isinstance(model, dict):
+        return
+    sections = {name: model[name] for name in ("linear", "boosted") if isinstance(model.get(name), dict)}
+    said = [f"model.{name}.on" for name, section in sections.items() if "on" in section or True in section]
+    said += ["model.evidence"] if "evidence" in model else []
+    if said:
+        raise WrongSetting("is said under `terms`", field=said[0], way_out="Write terms: {boosted: true}.")

@@ -22,7 +22,6 @@ class SharedPatients(Refusal):
     """Training and external cohorts probably hold the same people, and the experiment does not say what to do."""
 
     code = "shared_patients"
-    exit_code = 3
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from training.environment import environment_tags
+from training.pool import CannotPool
 from training.report import ReportData
 from training.tracking import LoggedData, RunRecord
 
@@ -24,11 +26,11 @@ if TYPE_CHECKING:
     from training.judged import Scene
     from training.pool import Pool
 
-RUNS = "runs"
-"""Folder of what runs write before it is logged, below the working directory."""
+RUNS_VARIABLE, DEFAULT_RUNS = "ORP_RUNS", "runs"
+"""Folder of what runs write before it is logged: ``$ORP_RUNS``, or ``./runs``."""
 
 RUN_ID_LENGTH = 12
-"""Hexadecimal characters that name a run's folder: a digest of settings and cohorts, so the same run is the same folder."""
+"""Characters of the digest of settings and cohorts that names a run's folder: the same run, the same folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,19 @@ class Material:
     notes: tuple[str, ...]
     dropped_families: tuple[str, ...]
     dropped_cohorts: tuple[str, ...]
+
+    @property
+    def development(self) -> Pool:
+        """The cases that are fitted on.
+
+        Raises
+        ------
+        CannotPool
+            When the model is fitted on published arms.
+        """
+        if self.pool is None:
+            raise CannotPool("this experiment is fitted on published arms", field="fit_on")
+        return self.pool
 
     @property
     def pools(self) -> list[tuple[Pool, str]]:
@@ -56,7 +71,8 @@ class Material:
 def fresh_folder(experiment: Experiment, hashes: Sequence[str], stem: str) -> Path:
     """Return the empty folder of a run, named by what was asked of which cases."""
     said = json.dumps([experiment.to_dict(), list(hashes)], sort_keys=True)
-    folder = Path(RUNS) / f"{stem}-{hashlib.sha256(said.encode()).hexdigest()[:RUN_ID_LENGTH]}"
+    runs = Path(os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS)
+    folder = runs / f"{stem}-{hashlib.sha256(said.encode()).hexdigest()[:RUN_ID_LENGTH]}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
@@ -136,6 +152,7 @@ def record_of(
     files: Sequence[Path],
     stem: str,
 ) -> RunRecord:
+    """Gather what is tracked of a run."""
     data = [
         LoggedData(line["cohort_id"], line["hash"], line["licence"], line["cases"], role)
         for pool, role in material.pools

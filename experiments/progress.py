@@ -39,7 +39,8 @@ class Progress:
         if self._console is None:
             yield lambda _: None
             return
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        words_column = TextColumn("{task.description}")
+        columns = (SpinnerColumn(), words_column, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with RichProgress(*columns, console=self._console) as shown:
             task = shown.add_task(words, total=max(total, 1))
 

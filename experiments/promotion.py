@@ -27,14 +27,14 @@ class GateRefused(Refusal):
     """The gate does not let a model become champion."""
 
     code = "gate_refused"
-    exit_code = 3
+    exit_code = 4
 
 
 class SyntheticChampion(Refusal):
     """A synthetic model never takes alias ``champion`` outside the demo."""
 
     code = "synthetic_champion"
-    exit_code = 3
+    exit_code = 4
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _refuse_synthetic(found: ModelVersion, alias: str, target: Path) -> None:
     in_demo = DEMO in target.absolute().parts and f"/{DEMO}/" in store_uri()
     if synthetic and alias == CHAMPION and not in_demo:
         raise SyntheticChampion(
-            f"version {found.version} was trained on synthetic cases; nothing outside {DEMO}/ may serve it as {CHAMPION}",
+            f"version {found.version} was trained on synthetic cases; nothing outside {DEMO}/ serves it as {CHAMPION}",
             record=found.name,
             way_out="Run `oncorespond demo`, or train on patients.",
         )

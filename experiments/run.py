@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from training.judged import Scene
     from training.tracking import Tracked
 
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """What a run gives back."""
@@ -77,11 +78,11 @@ def run_on_patients(experiment: Experiment, progress: Progress, *, workers: int,
         material = load_material(experiment)
     with progress.step("Fitting published evidence"):
         recipe = recipe_of(experiment, material)
-    resampled = _resampled(experiment, recipe, material.pool, workers, progress)
+    resampled = _resampled(experiment, recipe, material.development, workers, progress)
     developed = judged(experiment, resampled, progress, "Judging out-of-fold forecasts")
-    card = card_of(experiment, material.pool, material.dropped_families, developed)
+    card = card_of(experiment, material.development, material.dropped_families, developed)
     with progress.step("Fitting on all cases"):
-        contenders = fit_contenders(replace(recipe, card=card), material.pool)
+        contenders = fit_contenders(replace(recipe, card=card), material.development)
         model = contenders.model
         model = replace(model, card={**model.card, **adequacy(model.card["fit"])})
     outside = [external_scene(contenders, pool) for pool in material.external]
@@ -89,7 +90,7 @@ def run_on_patients(experiment: Experiment, progress: Progress, *, workers: int,
     scored = judged(experiment, outside, progress, "Scoring external cohorts")
     evaluation = Evaluation((*developed.rows, *scored.rows))
     scenes = (*resampled, *outside)
-    answers = model.answers(material.pool.batch())
+    answers = model.answers(material.development.batch())
     return finish(experiment, model, answers, evaluation, scenes, material, progress, stem, tracking)
 
 
@@ -112,6 +113,7 @@ def _resampled(
 
 
 def judged(experiment: Experiment, scenes: Sequence[Scene], progress: Progress, words: str) -> Evaluation:
+    """Judge every predictor of every scene under a progress bar."""
     settings = experiment.evaluation
     with progress.bar(words, sum(len(scene.forecasts) for scene in scenes)) as each:
         return evaluate(scenes, resamples=settings.bootstraps, seed=settings.seed, each=each)
@@ -128,6 +130,7 @@ def finish(
     stem: str,
     tracking: bool,
 ) -> Run:
+    """Store the artefact, write tables and report, and track the run; registration is the very last step."""
     folder = fresh_folder(experiment, material.hashes, stem)
     with progress.step("Storing the artefact"):
         model = save_artifact(model, folder / "artefact")
@@ -139,5 +142,3 @@ def finish(
         with progress.step("Logging to MLflow"):
             tracked = track(record_of(experiment, model, evaluation, material, folder, files, stem))
     return Run(experiment, model, evaluation, scenes, folder, files[0], tracked)
-
-

@@ -72,7 +72,8 @@ def read_settings(kind: type[Settings], given: object, where: str = "") -> Setti
     values = {name: _value(hints[name], given[name], _path(where, name)) for name in names if name in given}
     for entry in fields(kind):  # type: ignore[arg-type]  # as above
         if entry.name not in values and entry.default is MISSING and entry.default_factory is MISSING:
-            raise MissingSetting("is required", field=_path(where, entry.name), way_out="Give it in the experiment file.")
+            path = _path(where, entry.name)
+            raise MissingSetting("is required", field=path, way_out="Give it in the experiment file.")
     return kind(**values)
 
 

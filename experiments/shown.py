@@ -57,7 +57,7 @@ def _title(row: Row) -> str:
 def _cell(row: Row, metric: str) -> str:
     one = row.metrics.get(metric)
     if one is None or not np.isfinite(one.value):
-        return "–"
+        return "-"
     low_high = f"\n[dim]{one.low:.3f}…{one.high:.3f}[/dim]" if np.isfinite(one.low) else ""
     return f"{one.value:.3f}{low_high}"
 

@@ -10,7 +10,7 @@ from features import histology
 from features.alteration_columns import COLUMNS, MATCH, MATCH_STATES, PLACE, STATUSES, TOGETHER, Status
 from features.contract import Shown
 from features.driver_classes import row as class_row
-from features.finding_levels import assays, facts_of, from_blood, tested_genes
+from features.finding_levels import assays, facts_of, from_blood, genes_tested_by
 from features.matching import Match, match
 from features.regimens import regimen
 
@@ -58,7 +58,7 @@ def findings_of(batch: Batch, row: int) -> CaseFindings:
     at = (batch.findings.row == row).nonzero()[0]
     levels = tuple(batch.findings.levels[code] for code in dict.fromkeys(batch.findings.codes[at].tolist()))
     which, kinds = assays(batch)
-    tested = tested_genes(*kinds[int(which[row])]) if batch.findings_recorded[row] else None
+    tested = genes_tested_by(*kinds[int(which[row])]) if batch.findings_recorded[row] else None
     therapy, code = batch.texts["therapy"], batch.texts["histology"]
     lineage = histology.lineage(code.levels[code.codes[row]]) if code.codes[row] >= 0 else ()
     facts = regimen(therapy.levels[therapy.codes[row]])

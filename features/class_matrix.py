@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features.driver_classes import row, with_narrower
-from features.finding_levels import assays, cells_of, facts_of, from_blood, tested_genes
+from features.finding_levels import assays, cells_of, facts_of, from_blood, genes_tested_by
 from features.matching import covers, negated_classes
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def class_matrix(batch: Batch, ids: Sequence[str]) -> np.ndarray[Any, np.dtype[n
     grid = np.full((batch.n, len(ids)), UNKNOWN_CLASS, dtype=np.uint8)
     blood = from_blood(batch) == 1.0
     which, kinds = assays(batch)
-    tested = np.array([[_tested(one, tested_genes(*kind)) for one in ids] for kind in kinds], dtype=np.bool_)
+    tested = np.array([[_tested(one, genes_tested_by(*kind)) for one in ids] for kind in kinds], dtype=np.bool_)
     firm = batch.findings_recorded & ~blood
     grid[tested.reshape(-1, len(ids))[which] & firm[:, None]] = NEGATIVE
     facts, places = facts_of(batch.findings.levels), {one: place for place, one in enumerate(ids)}

@@ -10,7 +10,7 @@ from scipy.stats import beta, fisher_exact
 
 from features.driver_classes import read
 from features.errors import Refusal
-from features.finding_levels import tested_genes
+from features.finding_levels import genes_tested_by
 from features.matching import covers
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def was_tested(batch: Batch, gene: str) -> Truths:
     Where neither is known, a case with a list of findings counts as tested: the table is descriptive, and says so.
     """
     listed, panels = batch.texts["assay.genes_tested"].texts(), batch.texts["assay.panel"].texts()
-    known = {key: tested_genes(*key) for key in set(zip(listed, panels, strict=True))}
+    known = {key: genes_tested_by(*key) for key in set(zip(listed, panels, strict=True))}
     tested = [
         True if (genes := known[key]) is None else covers(genes, gene) for key in zip(listed, panels, strict=True)
     ]

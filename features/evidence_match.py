@@ -65,7 +65,9 @@ def match_of(profile: Profile, facts: RegimenFacts) -> EvidenceMatch:
     """
     present = [one for one in profile.findings or () if one.present]
     verdicts = [judge(one.reading, facts.key) for one in present]
-    needed = tuple(one for one, verdict in zip(present, verdicts, strict=True) if verdict.matches)
+    needed = tuple(
+        one for one, verdict in zip(present, verdicts, strict=True) if verdict.matches or _is_presumed(one, facts)
+    )
     hit = tuple(
         one for one, verdict in zip(present, verdicts, strict=True) if not verdict.undoes and _is_hit(one, facts)
     )
@@ -84,6 +86,14 @@ def match_of(profile: Profile, facts: RegimenFacts) -> EvidenceMatch:
 def own_targets(therapy_class: str) -> frozenset[str]:
     """Return the genes a class is named for."""
     return class_facts(therapy_class).targets
+
+
+def _is_presumed(finding: Finding, facts: RegimenFacts) -> bool:
+    """Return whether a mutation without notation ("EGFR mutant") stands in a gene whose mutations the regimen needs."""
+    if finding.detail != "unspecified":
+        return False
+    needed = dict(needs_of(facts.key).by_gene).get(finding.reading.gene, frozenset())
+    return any(row(one).kind == "mutation" for one in needed)
 
 
 def _is_hit(finding: Finding, facts: RegimenFacts) -> bool:

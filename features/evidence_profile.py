@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from features.driver_classes import Reading, read
-from features.finding_levels import tested_genes
+from features.finding_levels import genes_tested_by
 from features.matching import covers, needs_of
 from features.mismatch_repair import status_of, votes_of
 from features.regimens import regimen
@@ -43,7 +43,11 @@ PDL1_POSITIVE = 1.0
 
 
 class Finding(NamedTuple):
-    """One finding as evidence sees it; ``detail`` is the level of expression, or of the copies of an amplified gene."""
+    """One finding as evidence sees it.
+
+    ``detail`` is the level of expression, or of the copies of an amplified gene; for a mutation it is ``unspecified``
+    when no notation was given ("EGFR mutant").
+    """
 
     reading: Reading
     kind: str
@@ -133,8 +137,10 @@ def _reduced(alteration: Alteration) -> Finding | None:
     reading = read(alteration)
     named = alteration.protein_change or alteration.cdna_change or alteration.variant_classification
     if alteration.status == "present":
-        passenger = not reading.classes and (alteration.kind == "mutation" and bool(named))
-        return None if passenger else Finding(reading, alteration.kind, True, alteration.level or "")
+        if alteration.kind != "mutation":
+            return Finding(reading, alteration.kind, True, alteration.level or "")
+        passenger = named and not reading.classes
+        return None if passenger else Finding(reading, "mutation", True, "" if named else "unspecified")
     if named or alteration.status == "not_detected":
         return None
     return Finding(reading, alteration.kind, False)
@@ -174,7 +180,7 @@ def _tested(batch: Batch) -> list[frozenset[str]]:
     for i, j, recorded, blood in zip(*columns, strict=True):
         if (i, j) not in by_codes:
             names = tuple(levels[k] if k >= 0 else None for levels, k in ((listed.levels, i), (panels.levels, j)))
-            by_codes[i, j] = tested_genes(*names) or frozenset()
+            by_codes[i, j] = genes_tested_by(*names) or frozenset()
         found.append(by_codes[i, j] if recorded and not blood else frozenset())
     return found
 

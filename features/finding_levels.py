@@ -145,7 +145,7 @@ def _needed(status: Status, gene: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def tested_genes(listed: str | None, panel: str | None) -> frozenset[str] | None:
+def genes_tested_by(listed: str | None, panel: str | None) -> frozenset[str] | None:
     """Return the genes an assay tested: those listed, else those of its panel; None when neither is known."""
     if listed is not None:
         return frozenset(listed.split("|")) if listed else frozenset()
@@ -158,16 +158,20 @@ def tested_genes(listed: str | None, panel: str | None) -> frozenset[str] | None
 @lru_cache(maxsize=4096)
 def tested_mask(listed: str | None, panel: str | None) -> int:
     """Return the bits of :data:`GENE_BITS` that an assay tested."""
-    tested = tested_genes(listed, panel)
+    tested = genes_tested_by(listed, panel)
     if tested is None:
         return 0
     return sum(1 << bit for bit, (_, gene) in enumerate(GENE_BITS) if covers(tested, gene))
 
 
+_FEW = 64
+"""Up to this many keys are taken as they are: to sort them would cost more than to look each one up."""
+
+
 def distinct(keys: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the different keys and where each came from; one key alone (a single case) needs no sorting."""
-    if keys.size == 1:
-        return keys, np.zeros(1, dtype=np.int64)
+    """Return keys that hold every different key, and for each key its place among them."""
+    if keys.size <= _FEW:
+        return keys, np.arange(keys.size)
     different, inverse = np.unique(keys, return_inverse=True)
     return different, inverse.astype(np.int64)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -129,30 +130,35 @@ def _texts(rows: Sequence[CaseRows]) -> dict[str, Coded]:
     return {path: Coded.of([row.scalars.get(path) for row in rows]) for path in _ALL_TEXTS}
 
 
+_key_of, _measured_of = itemgetter(*_LEVEL_FIELDS), itemgetter("vaf", "cancer_cell_fraction", "copies")
+
+
 def finding_key(alteration: Alteration) -> tuple[Any, ...]:
     """Return what makes two findings the same level: all but allele fraction, clonality and copies."""
-    values = alteration.__dict__
-    return tuple(values[name] for name in _LEVEL_FIELDS)
+    key: tuple[Any, ...] = _key_of(alteration.__dict__)
+    return key
 
 
 def findings_of(per_case: Sequence[Iterable[Alteration]]) -> Findings:
     """Lay the alterations of several cases out one after another, distinct findings once."""
     levels: dict[tuple[Any, ...], int] = {}
     first: list[Alteration] = []
-    place: list[tuple[int, int]] = []
-    measured: list[tuple[float | None, float | None, float | None]] = []
+    rows: list[int] = []
+    codes: list[int] = []
+    measured: list[float | None] = []
     for row, alterations in enumerate(per_case):
         for alteration in alterations:
-            code = levels.setdefault(finding_key(alteration), len(levels))
+            values = alteration.__dict__
+            code = levels.setdefault(_key_of(values), len(levels))
             if code == len(first):
                 first.append(alteration)
-            place.append((row, code))
-            measured.append((alteration.vaf, alteration.cancer_cell_fraction, alteration.copies))
-    if not place:
+            rows.append(row)
+            codes.append(code)
+            measured.extend(_measured_of(values))
+    if not rows:
         return Findings()
-    places = np.array(place, dtype=np.int64)
-    numbers = np.array(measured, dtype=np.float64)
-    return Findings(places[:, 0], places[:, 1], tuple(first), numbers[:, 0], numbers[:, 1], numbers[:, 2])
+    numbers = np.array(measured, dtype=np.float64).reshape(-1, 3).T
+    return Findings(np.array(rows, dtype=np.int64), np.array(codes, dtype=np.int64), tuple(first), *numbers)
 
 
 def priors_of(per_case: Sequence[Sequence[PriorTherapy] | None]) -> Priors:

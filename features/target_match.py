@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features import histology
-from features.finding_levels import distinct, tested_genes
+from features.finding_levels import distinct, genes_tested_by
 from features.match_levels import LEVEL_SCORE, level_of
 from features.matching import judge, needs_of, negates, tested_bits
 
@@ -151,7 +151,7 @@ def _assay_bits(batch: Batch, assayed: Assays) -> IntArray:
     different, inverse = distinct(which * len(therapy.levels) + therapy.codes)
     bits = []
     for assay, regimen in (divmod(one, len(therapy.levels)) for one in different.tolist()):
-        tested = tested_genes(*kinds[assay])
+        tested = genes_tested_by(*kinds[assay])
         bits.append(0 if tested is None else tested_bits(tested, therapy.levels[regimen]))
     return np.array(bits, dtype=np.int64)[inverse]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from features.batch import Coded
 from features.histology import lineage
 from features.regimens import regimen
 from models.settings import ApplicabilitySettings, settings_of
@@ -19,7 +20,7 @@ from models.settings import ApplicabilitySettings, settings_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from features.batch import Batch, Coded
+    from features.batch import Batch
     from features.contract import Column
     from models.inputs import BoolArray, FeatureLike, FloatArray, Inputs
 
@@ -38,6 +39,8 @@ class Applicability:
         Training cases by OncoTree code, each case counted at every level of its lineage.
     class_cases
         Training cases by therapy class.
+    alike_cases
+        Training cases by histology and therapy class, as ``LUAD|pd1_pdl1``.
     low, high, spread
         Shape (p,): range and standard deviation of the numbers of training cases; NaN for flags and for columns
         never known.
@@ -46,6 +49,7 @@ class Applicability:
     settings: ApplicabilitySettings
     histology_cases: Mapping[str, int]
     class_cases: Mapping[str, int]
+    alike_cases: Mapping[str, int]
     low: FloatArray
     high: FloatArray
     spread: FloatArray
@@ -64,7 +68,7 @@ class Applicability:
         spread[some] = [float(np.std(matrix[known[:, j], j])) for j in np.flatnonzero(some)]
         histologies = _counted(batch.texts["histology"], lineage)
         classes = _counted(batch.texts["therapy"], lambda key: (regimen(key).therapy_class,))
-        return cls(settings, histologies, classes, low, high, spread)
+        return cls(settings, histologies, classes, _counted(_alike(batch), lambda pair: (pair,)), low, high, spread)
 
     def histology_support(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
         """Return training cases of each case's histology and of its tissue, shape (n,) each."""
@@ -79,6 +83,10 @@ class Applicability:
         return batch.texts["therapy"].gather(
             lambda key: self.class_cases.get(regimen(key).therapy_class, 0), unknown=0.0
         )
+
+    def alike_support(self, batch: Batch) -> FloatArray:
+        """Return training cases of each case's histology and therapy class together, shape (n,)."""
+        return _alike(batch).gather(lambda pair: self.alike_cases.get(pair, 0), unknown=0.0)
 
     @cached_property
     def _reach(self) -> FloatArray:
@@ -102,6 +110,7 @@ class Applicability:
             "settings": asdict(self.settings),
             "histology_cases": dict(sorted(self.histology_cases.items())),
             "class_cases": dict(sorted(self.class_cases.items())),
+            "alike_cases": dict(sorted(self.alike_cases.items())),
             "low": _nulls(self.low),
             "high": _nulls(self.high),
             "spread": _nulls(self.spread),
@@ -112,7 +121,7 @@ class Applicability:
         """Return what a dict was stored from."""
         low, high, spread = (np.array(stored[name], dtype=np.float64) for name in ("low", "high", "spread"))
         settings = settings_of(ApplicabilitySettings, stored["settings"], "applicability.settings")
-        return cls(settings, stored["histology_cases"], stored["class_cases"], low, high, spread)
+        return cls(settings, stored["histology_cases"], stored["class_cases"], stored["alike_cases"], low, high, spread)
 
 
 def blood_negative(batch: Batch) -> BoolArray:
@@ -136,6 +145,14 @@ def blood_negative(batch: Batch) -> BoolArray:
 def scoring_inputs_known(inputs: Inputs, places: Sequence[int]) -> BoolArray:
     """Return which of the key inputs are known, shape (n, number of key inputs)."""
     return ~np.isnan(inputs.matrix[:, list(places)])
+
+
+def _alike(batch: Batch) -> Coded:
+    """Return histology and therapy class as one text column, once per pair that occurs."""
+    histology, therapy = batch.texts["histology"], batch.texts["therapy"]
+    pairs, codes = np.unique(histology.codes * (len(therapy.levels) + 1) + therapy.codes, return_inverse=True)
+    levels = [divmod(pair, len(therapy.levels) + 1) for pair in pairs.tolist()]
+    return Coded(codes, tuple(f"{histology.levels[h]}|{regimen(therapy.levels[t]).therapy_class}" for h, t in levels))
 
 
 def _counted(coded: Coded, levels_of: Callable[[str], Sequence[str]]) -> dict[str, int]:

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.errors import Refusal
-from models.metrics import FloatArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
+
+    from models.metrics import FloatArray
 
     WeightedMetric = Callable[[FloatArray, FloatArray, FloatArray], Any]
 

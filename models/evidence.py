@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from features.evidence_match import match_of
 from features.evidence_profile import profiles_of
-from features.evidence_terms import family_of, terms_of, terms_without_evidence, therapy_for
-from features.regimens import regimen
-from models.evidence_arms import ArmRow, rows_of
-from models.evidence_design import data_of, declared, pool_of, pools_of
-from models.evidence_fit import Posterior, Variances, learn_variances, posterior
+from models.evidence_arms import ArmRow, ContrastRow, contrasts_of, rows_of
+from models.evidence_coverage import Coverage
+from models.evidence_data import Variances
+from models.evidence_design import data_of, declared, names_of, pool_of, pools_of
+from models.evidence_fit import Posterior, learn_variances, posterior
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from features.batch import Batch
     from features.evidence_profile import Profile
     from features.sources.published_arms import Arm
-    from models.evidence_fit import FloatArray
+    from models.evidence_data import FloatArray
 
 FORMAT = 1
 
@@ -83,12 +82,15 @@ class EvidenceTerm:
         ``checkpoint`` or ``targeted``.
     arms
         The arms that were fitted.
+    contrasts
+        The declared differences that were fitted with them.
     variances
         By pool name, and ``between families``, ``between arms``.
     """
 
     family: str
     arms: tuple[ArmRow, ...]
+    contrasts: tuple[ContrastRow, ...]
     names: tuple[str, ...]
     pools: tuple[str, ...]
     variances: Variances
@@ -130,20 +132,30 @@ class EvidenceTerm:
     @classmethod
     def of_rows(cls, family: str, rows: Sequence[ArmRow], variances: Variances | None = None) -> Self:
         """Fit on rows as they are stored; see :meth:`fit`."""
-        names = tuple(sorted({name for row in rows for name in row.terms}))
-        pools = pools_of(family)
-        data = data_of(family, rows, names, pools)
+        contrasts, pools = contrasts_of(family), pools_of(family)
+        names = names_of(rows, contrasts)
+        data = data_of(family, rows, contrasts, names, pools)
         learned = learn_variances(data, declared(pools)) if variances is None else variances
-        return cls._assembled(family, rows, names, learned, posterior(data, learned))
+        return cls._assembled(family, rows, contrasts, names, learned, posterior(data, learned))
 
     @classmethod
     def _assembled(
-        cls, family: str, rows: Sequence[ArmRow], names: tuple[str, ...], variances: Variances, fitted: Posterior
+        cls,
+        family: str,
+        rows: Sequence[ArmRow],
+        contrasts: Sequence[ContrastRow],
+        names: tuple[str, ...],
+        variances: Variances,
+        fitted: Posterior,
     ) -> Self:
         place = {name: i for i, name in enumerate(names)}
-        return cls(family, tuple(rows), names, pools_of(family), variances, fitted, place)
+        return cls(family, tuple(rows), tuple(contrasts), names, pools_of(family), variances, fitted, place)
 
     # --- applying -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _coverage(self) -> Coverage:
+        return Coverage.of(self.family, [row.terms for row in self.arms])
 
     @property
     def between_trial_variance(self) -> float:
@@ -183,7 +195,7 @@ class EvidenceTerm:
             return []
         specific = np.array([not self.names[place].startswith(("base:", "line:")) for place in one.places], dtype=bool)
         shared = self.fitted.whitening @ (one.values[specific] @ self.fitted.covariance[one.places[specific]])
-        weights = shared @ self.fitted.whitening
+        weights = (shared @ self.fitted.whitening)[: len(self.arms)]
         best = np.argsort(-weights, kind="stable")[:k]
         return [{**self.arms[i].shown(), "weight": float(weights[i])} for i in best if weights[i] > 0]
 
@@ -200,9 +212,8 @@ class EvidenceTerm:
         return known
 
     def _worked(self, profile: Profile) -> _Worked:
-        covered = self._covers(profile)
         pool = {name: i for i, name in enumerate(self.pools)}
-        found = terms_of(profile) if covered else terms_without_evidence(profile)
+        found, covered = self._coverage.spoken_to(profile)
         terms = {name: value for name, value in found.items() if pool_of(name) in pool}  # not the other family's
         known = [name for name in terms if name in self._place]
         places = np.array([self._place[name] for name in known], dtype=np.int64)
@@ -214,33 +225,6 @@ class EvidenceTerm:
         np.add.at(parts, [pool[pool_of(name)] for name in known], values * self.fitted.coefficients[places])
         learned = self.fitted.whitening @ (values @ self.fitted.covariance[places])
         return _Worked(places, values, terms, parts, max(0.0, float(prior - learned @ learned)), covered)
-
-    def _covers(self, profile: Profile) -> bool:
-        """Return whether arms speak to the regimen.
-
-        Chosen by an alteration and acting on it: some arm acted on the same gene. Chosen by it otherwise (downstream,
-        synthetic lethality): some arm gave the same class for the same gene or alteration. Else: the class was given.
-        """
-        if family_of(profile) != self.family:
-            return False
-        facts = regimen(profile.regimen)
-        given = any(f"class:{part}" in self._place for part in facts.parts)
-        if self.family == "checkpoint":
-            return given
-        match = match_of(profile, facts)
-        genes = {one.reading.gene for one in match.findings}
-        if not genes:
-            return given
-        if match.direct and genes & facts.targets & self._acted_on:
-            return True
-        names = genes | {identity for one in match.findings for identity in one.reading.classes}
-        return any(f"therapy_x_alteration:{name}" in self._place for name in therapy_for(facts, names))
-
-    @cached_property
-    def _acted_on(self) -> frozenset[str]:
-        """Genes that the regimen of some arm acted on while they were altered."""
-        direct = (row.terms for row in self.arms if "match:direct" in row.terms)
-        return frozenset(name[len("gene:") :] for terms in direct for name in terms if name.startswith("gene:"))
 
     # --- storing --------------------------------------------------------------------------------------------------
 
@@ -255,18 +239,20 @@ class EvidenceTerm:
             "coefficients": dict(zip(self.names, self.fitted.coefficients.tolist(), strict=True)),
             "latent": self.fitted.latent.tolist(),
             "arms": [row.to_dict() for row in self.arms],
+            "contrasts": [row.to_dict() for row in self.contrasts],
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Return the term that :meth:`to_json` came from; nothing is fitted again, only the curvature is rebuilt."""
         rows = [ArmRow(**row) for row in stored["arms"]]
+        contrasts = [ContrastRow(**row) for row in stored["contrasts"]]
         names = tuple(stored["coefficients"])
         pools = tuple(stored["pools"])
         variances = Variances(
             np.array(list(stored["pools"].values())), stored["between_families"], stored["between_arms"]
         )
-        data = data_of(stored["family"], rows, names, pools)
+        data = data_of(stored["family"], rows, contrasts, names, pools)
         coefficients = np.array(list(stored["coefficients"].values()), dtype=np.float64)
         fitted = Posterior.at(data, variances, np.array(stored["latent"], dtype=np.float64), coefficients)
-        return cls._assembled(stored["family"], rows, names, variances, fitted)
+        return cls._assembled(stored["family"], rows, contrasts, names, variances, fitted)

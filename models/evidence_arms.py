@@ -6,12 +6,15 @@ arms that share patients (parts and their whole) count together for the patients
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from features.case import read_case
 from features.evidence_profile import profiles_of
 from features.evidence_terms import terms_of
 from features.from_cases import batch_of
+from features.vocabulary import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +66,47 @@ class ArmRow:
             "trial_family": self.trial_family,
             "source": self.source,
         }
+
+
+@dataclass(frozen=True)
+class ContrastRow:
+    """A declared difference between two cases, JSON-ready: the first has log-odds higher by so much."""
+
+    name: str
+    terms: Mapping[str, float]
+    difference: float
+    standard_error: float
+    source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as JSON-ready values."""
+        return {**asdict(self), "terms": dict(self.terms)}
+
+
+def contrasts_of(family: str) -> list[ContrastRow]:
+    """Return the declared contrasts of a family (``evidence_contrasts.csv``), each between two cases.
+
+    Examples
+    --------
+    >>> contrasts_of("checkpoint")
+    []
+    """
+    return [_contrast(row) for row in table("evidence_contrasts") if row["family"] == family]
+
+
+def _contrast(row: Mapping[str, str]) -> ContrastRow:
+    cases = [read_case(json.loads(row[side])) for side in ("higher", "lower")]
+    profiles, (first, second) = profiles_of(batch_of(cases))
+    higher, lower = terms_of(profiles[first]), terms_of(profiles[second])
+    names = sorted({*higher, *lower})
+    differences = {name: higher.get(name, 0.0) - lower.get(name, 0.0) for name in names}
+    return ContrastRow(
+        name=row["contrast"],
+        terms={name: value for name, value in differences.items() if value},
+        difference=float(row["log_odds"]),
+        standard_error=float(row["standard_error"]),
+        source=row["source"],
+    )
 
 
 def rows_of(arms: Sequence[Arm]) -> list[ArmRow]:

@@ -8,12 +8,12 @@ import numpy as np
 
 from features.evidence_terms import POOL_OF_KIND
 from features.vocabulary import table
-from models.evidence_fit import ArmData, Variances
+from models.evidence_data import ArmData, Variances
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from models.evidence_arms import ArmRow
+    from models.evidence_arms import ArmRow, ContrastRow
 
 DECLARED_SD = 0.5
 """Declared centre of the prior of a main pool's standard deviation on the log-odds: an odds ratio of 1.6."""
@@ -62,21 +62,39 @@ def pool_of(name: str) -> str:
     return POOL_OF_KIND[name.partition(":")[0]]
 
 
-def data_of(family: str, rows: Sequence[ArmRow], names: tuple[str, ...], pools: Sequence[str]) -> ArmData:
-    """Return the arms as matrix and weighted counts; a term that an arm does not have is 0."""
+def names_of(rows: Sequence[ArmRow], contrasts: Sequence[ContrastRow]) -> tuple[str, ...]:
+    """Return the names of all terms, sorted."""
+    return tuple(sorted({name for terms in _terms(rows, contrasts) for name in terms}))
+
+
+def _terms(rows: Sequence[ArmRow], contrasts: Sequence[ContrastRow]) -> list[Mapping[str, float]]:
+    return [*(row.terms for row in rows), *(row.terms for row in contrasts)]
+
+
+def data_of(
+    family: str,
+    rows: Sequence[ArmRow],
+    contrasts: Sequence[ContrastRow],
+    names: tuple[str, ...],
+    pools: Sequence[str],
+) -> ArmData:
+    """Return arms and contrasts as matrix and observations; a term that a row does not have is 0."""
     place = {name: i for i, name in enumerate(names)}
-    terms = np.zeros((len(rows), len(names)))
-    for i, row in enumerate(rows):
-        for name, value in row.terms.items():
+    terms = np.zeros((len(rows) + len(contrasts), len(names)))
+    for i, of_row in enumerate(_terms(rows, contrasts)):
+        for name, value in of_row.items():
             terms[i, place[name]] = value
     stated = rules(family)
     trial = {name: i for i, name in enumerate(sorted({row.trial_family for row in rows}))}
     weight = np.array([row.weight for row in rows], dtype=np.float64)
+    no_arms, no_contrasts = np.zeros(len(rows)), np.zeros(len(contrasts))
     return ArmData(
         terms=terms,
         groups=np.array([tuple(pools).index(pool_of(name)) for name in names], dtype=np.int64),
         prior_mean=np.array([stated.get(name, 0.0) for name in names], dtype=np.float64),
-        responders=weight * np.array([row.responders for row in rows], dtype=np.float64),
-        treated=weight * np.array([row.n for row in rows], dtype=np.float64),
-        family=np.array([trial[row.trial_family] for row in rows], dtype=np.int64),
+        responders=np.concatenate([weight * np.array([row.responders for row in rows]), no_contrasts]),
+        treated=np.concatenate([weight * np.array([row.n for row in rows]), no_contrasts]),
+        family=np.array([*(trial[row.trial_family] for row in rows), *(-1 for _ in contrasts)], dtype=np.int64),
+        difference=np.concatenate([no_arms, np.array([row.difference for row in contrasts], dtype=np.float64)]),
+        precision=np.concatenate([no_arms, np.array([row.standard_error**-2 for row in contrasts], dtype=np.float64)]),
     )

@@ -117,13 +117,15 @@ class Inputs:
         Shape (n, p), NaN is unknown.
     evidence
         None when there is no evidence term.
-    histology_cases
-        Shape (n,): training cases of each case's own histology, for the interval; None while a model is fitted.
+    histology_cases, alike_cases
+        Shape (n,): training cases of each case's own histology, and of its histology and therapy class together, for
+        the interval; None while a model is fitted.
     """
 
     matrix: FloatArray
     evidence: EvidenceInputs | None = None
     histology_cases: FloatArray | None = None
+    alike_cases: FloatArray | None = None
 
     @property
     def n(self) -> int:
@@ -138,8 +140,12 @@ class Inputs:
         >>> Inputs(np.array([[1.0], [2.0]])).take(np.array([1])).matrix.tolist()
         [[2.0]]
         """
-        cases = None if self.histology_cases is None else self.histology_cases[rows]
-        return Inputs(self.matrix[rows], None if self.evidence is None else self.evidence.take(rows), cases)
+        return Inputs(
+            self.matrix[rows],
+            None if self.evidence is None else self.evidence.take(rows),
+            None if self.histology_cases is None else self.histology_cases[rows],
+            None if self.alike_cases is None else self.alike_cases[rows],
+        )
 
 
 def logistic(log_odds: FloatArray) -> FloatArray:

@@ -1,10 +1,12 @@
 """The 95% interval of a case's log-odds, mapped through the same a and b; numpy only.
 
-    variance = a^2 * (x' C x + w^2 * var(evidence) + spread of boosters + unknown inputs + thin histology + unmeasured)
-               + (z, 1) Cov(a, b) (z, 1)'
+    variance = a^2 * (x' C x + left(w^2 * var(evidence)) + left(between histologies)
+                      + spread of boosters + unknown inputs + unmeasured) + (z, 1) Cov(a, b) (z, 1)'
 
 C is the penalised covariance of the linear coefficients and w (see :class:`models.linear_fit.LinearFit`), its
-intercept profiled out because b is fitted anew; var(evidence) holds the between-trial variance. The interval is
+intercept profiled out because b is fitted anew; var(evidence) holds the between-trial variance;
+left(v) is what training cases of the same histology and therapy class leave of it: how far these patients lie from the
+published arms is something that they themselves have shown. The interval is
 symmetric around the served log-odds, so it contains the served probability by construction, and it widens where data
 are thin: a level that training hardly saw keeps its prior variance.
 """
@@ -62,7 +64,7 @@ class IntervalVariance:
         return np.asarray(np.einsum("ij,ij->i", turned, turned), dtype=np.float64)
 
     def of_histology(self, cases: FloatArray) -> FloatArray:
-        """Return what is left of the variance between histologies after ``cases`` training cases of it, shape (n,).
+        """Return what ``cases`` training cases of the histology leave of the variance between histologies, shape (n,).
 
         Examples
         --------
@@ -70,8 +72,14 @@ class IntervalVariance:
         >>> IntervalVariance(none, none, none, 0.1, 0.25, 0.2).of_histology(np.array([0.0, 60.0])).tolist()
         [0.25, 0.0625]
         """
-        between = self.between_histologies
-        return np.asarray(between / (1.0 + cases * self.information * between), dtype=np.float64)
+        return self.left(np.full(len(cases), self.between_histologies), cases)
+
+    def left(self, variance: FloatArray, cases: FloatArray) -> FloatArray:
+        """Return what is left of a variance after so many training cases: v / (1 + m p (1 - p) v).
+
+        The posterior variance of a normal log-odds after m outcomes of mean information p (1 - p).
+        """
+        return np.asarray(variance / (1.0 + cases * self.information * variance), dtype=np.float64)
 
     def of_unknown_inputs(self, matrix: FloatArray) -> FloatArray:
         """Return the variance of the inputs that are unknown, shape (n,)."""

@@ -108,7 +108,7 @@ class LorisPanCancer:
 
 @dataclass(frozen=True)
 class LorisNsclc:
-    """The published NSCLC LORIS score, 0 to 1, not a probability; NaN outside NSCLC or without TMB, PD-L1 or history."""
+    """The published NSCLC LORIS score, 0 to 1, no probability; NaN outside NSCLC or without TMB, PD-L1 or history."""
 
     name: str = "loris_nsclc"
     is_probability: bool = False

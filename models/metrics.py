@@ -138,9 +138,7 @@ def auroc(outcome: ArrayLike, prediction: ArrayLike, weight: ArrayLike | None = 
     return _ratio(wins, data.events * (data.total - data.events))
 
 
-def auroc_within(
-    outcome: ArrayLike, prediction: ArrayLike, groups: ArrayLike, weight: ArrayLike | None = None
-) -> Any:
+def auroc_within(outcome: ArrayLike, prediction: ArrayLike, groups: ArrayLike, weight: ArrayLike | None = None) -> Any:
     """Return the AUROC over pairs of the same group (histology): what is ranked beyond what the group tells.
 
     Groups weigh by their number of pairs; NaN when no group has both classes.

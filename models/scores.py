@@ -104,7 +104,8 @@ def _variance(inputs: Inputs, terms: Terms, interval: IntervalVariance, spread: 
         total = total + interval.of_histology(inputs.histology_cases)
     from_mean = np.zeros(inputs.n)
     if inputs.evidence is not None and terms.evidence_weight is not None:
-        total = total + terms.evidence_weight**2 * inputs.evidence.variance
+        seen = np.zeros(inputs.n) if inputs.alike_cases is None else inputs.alike_cases
+        total = total + interval.left(terms.evidence_weight**2 * inputs.evidence.variance, seen)
         from_mean = inputs.evidence.log_odds - terms.evidence_mean
     if terms.linear is not None:
         total = total + interval.of_linear(terms.linear.standardised(inputs.matrix), from_mean)

@@ -87,8 +87,9 @@ class IntervalSettings:
     ----------
     unmeasured_sd
         Standard deviation, in log-odds, of what no input of the table carries. One outcome per case cannot estimate it
-        (a Bernoulli draw hides it), so it is declared: 0.3 makes 95% of true odds ratios around the estimate lie in
-        0.55 to 1.8.
+        (a Bernoulli draw hides it), so it is declared: 0.4 makes 95% of true odds ratios around the estimate lie in
+        0.46 to 2.2. On the embedded synthetic checkpoint cohorts, other sites, it covers the true probability in 90%
+        (4,000 training cases) to 96% (20,000) of cases.
     histology_sd
         Standard deviation, in log-odds, between histologies, before any case of the histology itself was seen: 0.77
         between 22 tumours with 30 or more patients in unselected anti-PD-1/PD-L1 monotherapy arms of
@@ -98,7 +99,7 @@ class IntervalSettings:
         Add, for each unknown input, the variance its contribution has among training cases where it is known.
     """
 
-    unmeasured_sd: float = 0.3
+    unmeasured_sd: float = 0.4
     histology_sd: float = 0.77
     missing_inputs: bool = True
 

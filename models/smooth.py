@@ -8,10 +8,12 @@ distinct predictions; beyond that it is evaluated at 500 quantiles and interpola
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.metrics import FloatArray
+if TYPE_CHECKING:
+    from models.metrics import FloatArray
 
 SPAN = 0.75
 """Share of the cases in each neighbourhood; the default of R's ``loess`` and of Austin and Steyerberg 2019."""

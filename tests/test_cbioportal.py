@@ -42,8 +42,10 @@ SAMPLES = (
     "P1\tS1\tPrimary\tGBC\tIMPACT468\nP1\tN1\tNormal\tNormal\tIMPACT468\nP2\tS2\tMetastasis\tCHOL\tIMPACT468\n"
 )
 MAF = (
-    "#version 2.4\nHugo_Symbol\tVariant_Classification\tTumor_Sample_Barcode\tHGVSp_Short\tHGVSc\tt_alt_count\tt_ref_count\n"
-    "ERBB2\tMissense_Mutation\tS1\tp.S310F\tc.929C>T\t25\t75\nTP53\tNonsense_Mutation\tS2\tp.R213*\t\t\t\nKRAS\tSilent\tN1\tp.G12G\t\t1\t1\n"
+    "#version 2.4\n"
+    "Hugo_Symbol\tVariant_Classification\tTumor_Sample_Barcode\tHGVSp_Short\tHGVSc\tt_alt_count\tt_ref_count\n"
+    "ERBB2\tMissense_Mutation\tS1\tp.S310F\tc.929C>T\t25\t75\nTP53\tNonsense_Mutation\tS2\tp.R213*\t\t\t\n"
+    "KRAS\tSilent\tN1\tp.G12G\t\t1\t1\n"
 )
 
 

@@ -19,13 +19,14 @@ from features.case import Case, read_case
 from features.cohort import Cohort, Outcome
 from features.cohort_batch import batch_of_tables
 from features.cohort_columns import is_post_index
+from features.errors import CohortRefusal
 from features.from_cases import batch_of, finding_key
 from features.provenance import Provenance
 from tests.golden_tables import golden
 from tests.strategies import MUTATIONS, raw_cases
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from features.batch import Batch
 
@@ -188,65 +189,54 @@ def test_truth_is_kept_apart(tmp_path: Path) -> None:
     assert not any("probability" in table.column_names for name, table in again.tables.items() if name != "truth")
 
 
-def _broken(what: str, folder: Path) -> None:
-    """Spoil a folder in one way."""
-    path, described = folder / "cases.parquet", json.loads((folder / "cohort.json").read_text())
-    cases = pq.read_table(path)
-    if what == "absent":
-        (folder / "cohort.json").unlink()
-        return
-    if what == "table absent":
-        path.unlink()
-    elif what == "not JSON":
-        (folder / "cohort.json").write_text("{")
-        return
-    elif what == "newer format":
-        described["format"] = 99
-    elif what == "a row less":
-        pq.write_table(cases.slice(0, 1), path)
-    elif what == "a value changed":
-        pq.write_table(
-            cases.set_column(cases.column_names.index("histology"), "histology", pa.array(["LUSC", "MEL"])), path
-        )
-    elif what == "id twice":
-        pq.write_table(cases.set_column(cases.column_names.index("case_id"), "case_id", pa.array(["a", "a"])), path)
-    elif what == "id null":
-        pq.write_table(cases.set_column(cases.column_names.index("case_id"), "case_id", pa.array(["a", None])), path)
-    elif what == "no endpoint":
-        described["provenance"]["endpoint"] = None
-    elif what == "unknown endpoint":
-        described["provenance"]["endpoint"] = "os"
-    elif what == "unknown provenance":
-        described["provenance"]["licens"] = "CC0"
-    elif what == "finding of a stranger":
-        found = pq.read_table(folder / "alterations.parquet")
-        pq.write_table(found.set_column(0, "case_id", pa.array(["z"])), folder / "alterations.parquet")
-    elif what == "response 2":
-        _outcome(folder, "objective_response", [2.0, 0.0])
-    elif what == "PR without response":
-        _outcome(folder, "objective_response", [0.0, 0.0])
-    elif what == "best response ??":
-        _outcome(folder, "best_response", ["??", "SD"])
-    elif what.startswith("column "):
-        pq.write_table(cases.append_column(what.removeprefix("column "), pa.array([1.0, 2.0])), path)
-    elif what == "age as text":
-        pq.write_table(cases.append_column("patient.age_years", pa.array(["old", "young"])), path)
+def _column(folder: Path, name: str, values: list[Any], table: str = "cases") -> None:
+    """Put a column into a table of a folder, or in place of the one that is there."""
+    path = folder / f"{table}.parquet"
+    found = pq.read_table(path)
+    if name in found.column_names:
+        pq.write_table(found.set_column(found.column_names.index(name), name, pa.array(values)), path)
     else:
-        raise AssertionError(what)
-    (folder / "cohort.json").write_text(json.dumps(described))
+        pq.write_table(found.append_column(name, pa.array(values)), path)
 
 
-def _outcome(folder: Path, name: str, values: list[Any]) -> None:
-    found = pq.read_table(folder / "outcomes.parquet")
-    place = found.column_names.index(name)
-    pq.write_table(found.set_column(place, name, pa.array(values)), folder / "outcomes.parquet")
+def _described(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    path = folder / "cohort.json"
+    described = json.loads(path.read_text())
+    change(described)
+    path.write_text(json.dumps(described))
+
+
+SPOILED: dict[str, Callable[[Path], object]] = {
+    "absent": lambda folder: (folder / "cohort.json").unlink(),
+    "table absent": lambda folder: (folder / "cases.parquet").unlink(),
+    "not JSON": lambda folder: (folder / "cohort.json").write_text("{"),
+    "newer format": lambda folder: _described(folder, lambda d: d.update(format=99)),
+    "a row less": lambda folder: pq.write_table(
+        pq.read_table(folder / "cases.parquet").slice(0, 1), folder / "cases.parquet"
+    ),
+    "a value changed": lambda folder: _column(folder, "histology", ["LUSC", "MEL"]),
+    "id twice": lambda folder: _column(folder, "case_id", ["a", "a"]),
+    "id null": lambda folder: _column(folder, "case_id", ["a", None]),
+    "no endpoint": lambda folder: _described(folder, lambda d: d["provenance"].update(endpoint=None)),
+    "unknown endpoint": lambda folder: _described(folder, lambda d: d["provenance"].update(endpoint="os")),
+    "unknown provenance": lambda folder: _described(folder, lambda d: d["provenance"].update(licens="CC0")),
+    "finding of a stranger": lambda folder: _column(folder, "case_id", ["z"], "alterations"),
+    "response 2": lambda folder: _column(folder, "objective_response", [2.0, 0.0], "outcomes"),
+    "PR without response": lambda folder: _column(folder, "objective_response", [0.0, 0.0], "outcomes"),
+    "best response ??": lambda folder: _column(folder, "best_response", ["??", "SD"], "outcomes"),
+    "age as text": lambda folder: _column(folder, "patient.age_years", ["old", "young"]),
+}
+"""Ways to spoil a folder of :func:`two_cases`; ``column X`` adds a column of that name."""
 
 
 @pytest.mark.parametrize("row", golden("cohort_refusals"), ids=lambda row: row["case"])
 def test_a_spoiled_folder_is_refused_by_cause(row: dict[str, str], tmp_path: Path) -> None:
     folder = cohort_of(two_cases()).save(tmp_path)
-    _broken(row["input"], folder)
-    with pytest.raises(refusals.CohortRefusal) as caught:
+    if row["input"].startswith("column "):
+        _column(folder, row["input"].removeprefix("column "), [1.0, 2.0])
+    else:
+        SPOILED[row["input"]](folder)
+    with pytest.raises(CohortRefusal) as caught:
         Cohort.load(folder)
     assert caught.value.code == row["expected"]
     assert str(tmp_path) not in str(caught.value)

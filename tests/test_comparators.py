@@ -22,7 +22,8 @@ def case(**fields: Any) -> Case:
 
 def golden_case(text: str) -> Case:
     read = dict(part.split("=") for part in text.split(";"))
-    patient = {"albumin_g_per_dl": read["albumin"], "nlr": read["nlr"], "age_years": read["age"], "pdl1_tps_percent": read["pdl1"]}
+    names = {"albumin_g_per_dl": "albumin", "nlr": "nlr", "age_years": "age", "pdl1_tps_percent": "pdl1"}
+    patient = {field: read[short] for field, short in names.items()}
     return case(
         histology=read["histology"],
         tmb={"mut_per_mb": float(read["tmb"])},
@@ -133,5 +134,6 @@ def test_loris_inputs_leave_nothing_else_known():
     masked = only_loris_inputs(batch)
     assert np.array_equal(LorisPanCancer().score(masked), LorisPanCancer().score(batch), equal_nan=True)
     known = {path for path, values in masked.numbers.items() if not np.isnan(values).all()}
-    assert known <= {"tmb.mut_per_mb", "patient.albumin_g_per_dl", "patient.nlr", "patient.age_years", "prior_systemic_therapy"}
+    blood = {"patient.albumin_g_per_dl", "patient.nlr"}
+    assert known <= {"tmb.mut_per_mb", "patient.age_years", "prior_systemic_therapy", *blood}
     assert {path for path, column in masked.texts.items() if column.levels} == {"histology", "therapy"}

@@ -14,7 +14,8 @@ def row(predictor="model", scene="resampled", **metrics):
         "citl": {"value": 0.01, "low": -0.1, "high": 0.1},
         "brier": {"value": 0.18, "low": 0.17, "high": 0.19},
     }
-    return {"scene": scene, "cohort": "demo", "predictor": predictor, "n": 900, "events": 280, "metrics": {**given, **metrics}}
+    named = {"scene": scene, "cohort": "demo", "predictor": predictor}
+    return {**named, "n": 900, "events": 280, "metrics": {**given, **metrics}}
 
 
 def rival(value=0.2):

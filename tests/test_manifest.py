@@ -206,7 +206,10 @@ def test_sheets_arms_and_encodings_that_are_not_there(tmp_path: Path) -> None:
         made(tmp_path, SHEET.replace("Nonsense", "Étude"), encoding="latin-1")
 
 
-VARIANTS = "Key;Gene;Change;AF\n1;KRAS;p.G12C;0,2\n1;KRAS;p.G12C;0,1\n2;HER2;p.S310F;\n9;TP53;p.R175H;0,5\n2;two genes;x;\n3;TTN;p.A1A;0,1\n"
+VARIANTS = (
+    "Key;Gene;Change;AF\n1;KRAS;p.G12C;0,2\n1;KRAS;p.G12C;0,1\n2;HER2;p.S310F;\n"
+    "9;TP53;p.R175H;0,5\n2;two genes;x;\n3;TTN;p.A1A;0,1\n"
+)
 
 
 def test_specimens_tests_and_variants(tmp_path: Path) -> None:

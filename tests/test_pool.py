@@ -21,7 +21,7 @@ def cohort(name: str, n: int = 6, shift: float = 0.0, **provenance) -> Cohort:
                 "patient_id": f"p{i // 2}",
                 "histology": "LUAD",
                 "tmb": {"mut_per_mb": 1.37 * i + shift},
-                "patient": {"albumin_g_per_dl": 3 + 0.13 * (i % 11) + shift / 100, "age_years": 40.0 + (7 * i) % 37 + shift},
+                "patient": {"albumin_g_per_dl": 3 + 0.13 * (i % 11), "age_years": 40.0 + (7 * i) % 37 + shift},
                 "therapy": {"class": "pd1_pdl1"},
             }
         )
@@ -46,7 +46,11 @@ def test_the_same_id_in_two_cohorts_is_two_people():
 
 
 @pytest.mark.parametrize(
-    ("second", "text"), [({"synthetic": True}, "synthetic cohorts are mixed with real ones"), ({"endpoint": "dcb"}, "dcb, orr are never pooled")]
+    ("second", "text"),
+    [
+        ({"synthetic": True}, "synthetic cohorts are mixed with real"),
+        ({"endpoint": "dcb"}, "dcb, orr are never pooled"),
+    ],
 )
 def test_what_is_unlike_is_never_pooled(second, text):
     with pytest.raises(CannotPool, match=text):

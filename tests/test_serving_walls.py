@@ -1,4 +1,4 @@
-"""What a request may touch: numpy and LightGBM, none of the libraries of training; and whose `models` this is."""
+"""What a request may touch: numpy and LightGBM (which brings scipy), none of the libraries of training; and whose `models` this is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ANSWER = """
 import sys
 class Wall:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"pandas", "sklearn", "scipy", "mlflow", "shap", "pyarrow", "matplotlib"}:
+        if name.split(".")[0] in {"pandas", "sklearn", "mlflow", "shap", "pyarrow", "matplotlib"}:
             raise ModuleNotFoundError(name, name=name)
 sys.meta_path.insert(0, Wall())
 from pathlib import Path

@@ -83,7 +83,8 @@ class ArmCases:
 
     def of_arm(self, probability: FloatArray) -> FloatArray:
         """Return the probability of each arm from those of its readings."""
-        return np.bincount(self.reading, weights=self.share * probability, minlength=len(self.arms))
+        summed = np.bincount(self.reading, weights=self.share * probability, minlength=len(self.arms))
+        return np.asarray(summed, dtype=np.float64)
 
 
 def left_family_out(cases: ArmCases, term: EvidenceTerm, each: Callable[[str], None] | None = None) -> FloatArray:
@@ -140,7 +141,7 @@ def _calibrated_elsewhere(cases: ArmCases, z: FloatArray, settings: ResponseSett
 
 
 def arms_scene(cases: ArmCases, forecast: FloatArray, name: str) -> Scene:
-    """Return arms as a scene: each arm is two weighted rows, its responders and the others; families are drawn whole."""
+    """Return arms as a scene: an arm is two weighted rows, its responders and the others; families are drawn whole."""
     counted = cases.treated
     twice = np.repeat(np.arange(len(cases.arms)), 2)
     outcome = np.tile([1.0, 0.0], len(cases.arms))
@@ -154,7 +155,7 @@ def arms_scene(cases: ArmCases, forecast: FloatArray, name: str) -> Scene:
 
 
 def class_average(cases: ArmCases) -> FloatArray:
-    """Return the response rate of the arm's therapy target in other families; of all other families where it has none."""
+    """Return the response rate of the arm's target in other families; of all other families where it has none."""
     kinds = np.array([arm.printed["target"] for arm in cases.arms])
     family = np.array(cases.families)
     found = np.empty(len(kinds))
@@ -164,14 +165,3 @@ def class_average(cases: ArmCases) -> FloatArray:
         rows = alike if alike.any() else others
         found[i] = np.average(cases.rate[rows], weights=cases.treated[rows])
     return found
-
-
-def rate_error(cases: ArmCases, forecast: FloatArray) -> dict[str, float]:
-    """Return the weighted mean absolute error of the response rate and the correlation over arms of 20 or more."""
-    large = np.array([(arm.treated or 0) >= 20 for arm in cases.arms])
-    error = float(np.average(np.abs(forecast - cases.rate), weights=cases.treated))
-    return {
-        "rate_error": error,
-        "class_average_error": float(np.average(np.abs(class_average(cases) - cases.rate), weights=cases.treated)),
-        "rate_correlation": float(np.corrcoef(forecast[large], cases.rate[large])[0, 1]),
-    }

@@ -6,6 +6,7 @@ patients of the first repeat, moved to that mean; the standard deviation over re
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,7 @@ class Evaluation:
             for name, one in row.metrics.items():
                 for part, value in (("", one.value), ("_low", one.low), ("_high", one.high)):
                     if np.isfinite(value):
-                        found[f"{prefix}.{name}{part}".replace(" ", "_")] = value
+                        found[re.sub(r"[^\w./-]", "_", f"{prefix}.{name}{part}")] = value
         return found
 
 
@@ -105,13 +106,11 @@ def judge(scene: Scene, forecast: Forecast, *, resamples: int = RESAMPLES, seed:
     """Judge one predictor on the cases of a scene that it has a number for."""
     held = forecast.known
     y, values, weight = scene.outcome[held], forecast.values[:, held], scene.weights[held]
-    n, events = round(weight.sum()), round(weight @ y)
+    n, events = round(float(weight.sum())), round(float(weight @ y))
     note = _note(scene, forecast, n)
     if n < FEWEST_CASES or events < FEWEST_EVENTS:
-        few = f"{n} cases and {events} events are too few to score"
-        return Row(
-            scene.name, scene.cohort, forecast.predictor, n, events, forecast.is_probability, {}, note=_joined(few, note)
-        )
+        words = _joined(f"{n} cases and {events} events are too few to score", note)
+        return Row(scene.name, scene.cohort, forecast.predictor, n, events, forecast.is_probability, {}, note=words)
     metrics, spread = _estimates(scene, forecast, resamples, seed)
     if forecast.on_unit_scale:
         metrics |= _curve(y, values, weight)
@@ -131,9 +130,9 @@ def judge(scene: Scene, forecast: Forecast, *, resamples: int = RESAMPLES, seed:
 
 def _note(scene: Scene, forecast: Forecast, n: int) -> str:
     if forecast.predictor == MODEL:
-        abstained = round(scene.weights @ ~scene.answered)
-        return f"{abstained} of {round(scene.weights.sum())} abstained, scored as well" if abstained else ""
-    total = round(scene.weights.sum())
+        abstained = round(float(scene.weights @ ~scene.answered))
+        return f"{abstained} of {round(float(scene.weights.sum()))} abstained, scored as well" if abstained else ""
+    total = round(float(scene.weights.sum()))
     return f"defined for {n} of {total}" if n < total else ""
 
 
@@ -147,7 +146,11 @@ def _estimates(
     held = forecast.known
     y, values, weight = scene.outcome[held], forecast.values[:, held], scene.weights[held]
     within = partial(_within, scene.histology[held])
-    metrics = {**RANKS, "auroc_within_histology": within, **(FITS if forecast.on_unit_scale else {})}
+    metrics: dict[str, Callable[..., Any]] = {
+        **RANKS,
+        "auroc_within_histology": within,
+        **(FITS if forecast.on_unit_scale else {}),
+    }
     patients = scene.patients[held]
     drawn = bootstrap(y, values[0], metrics, patients=patients, weight=weight, resamples=resamples, seed=seed)
     if len(values) == 1:

@@ -16,14 +16,14 @@ from scipy.stats import binom, norm
 from features.from_cases import batch_of
 from models.evidence import EvidenceTerm
 from models.evidence_arms import MOST_PATIENTS, rows_of
-from models.evidence_fit import sigmoid
+from models.evidence_data import sigmoid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from features.sources.published_arms import Arm
     from models.evidence_arms import ArmRow
-    from models.evidence_fit import FloatArray, Variances
+    from models.evidence_data import FloatArray, Variances
 
 GROUPS_OF_FAMILIES = 10
 """Groups in which variances are learned without the families that are judged by them."""

@@ -1,7 +1,7 @@
 """Figures of a report: legible in print, safe for colour-blind eyes, marked SYNTHETIC where the cases are.
 
-Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/); every line also differs in its dash. Each function
-returns a matplotlib figure made without pyplot, so nothing global is touched.
+Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/); every line also differs in its dash. Each
+function returns a matplotlib figure made without pyplot, so nothing global is touched.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = (
     "#CC79A7",
     "#000000",
 )
-STYLES: tuple[tuple[str, str], ...] = (
+STYLES: tuple[tuple[str, Any], ...] = (
     (BLUE, "-"),
     (VERMILION, "--"),
     (GREEN, "-."),
     (ORANGE, ":"),
-    (PURPLE, (0, (5, 1, 1, 1))),  # type: ignore[assignment]  # matplotlib takes dash tuples where it takes names
-    (SKY, (0, (1, 1))),  # type: ignore[assignment]  # as above
+    (PURPLE, (0, (5, 1, 1, 1))),
+    (SKY, (0, (1, 1))),
 )
 GROUP_COLOURS = {
     "evidence": BLUE,
@@ -110,11 +110,11 @@ def reliability(scene: Scene) -> Figure:
     _loess_line(axes, y, p, BLUE, "-", "our model (loess)")
     rival = scene.forecast("loris_recalibrated") or scene.forecast("histology_base_rate")
     if rival is not None and rival.known.any():
-        ours = rival.known
-        _loess_line(axes, scene.outcome[ours], rival.values[0, ours], VERMILION, "--", f"{TITLES[rival.predictor]} (loess)")
+        ours, words = rival.known, f"{TITLES[rival.predictor]} (loess)"
+        _loess_line(axes, scene.outcome[ours], rival.values[0, ours], VERMILION, "--", words)
     _groups(axes, y, p)
-    edges = np.linspace(0, 1, 41)
-    below.hist([p[y == 1], p[y == 0]], bins=edges.tolist(), stacked=True, color=[GREEN, "0.75"], label=["response", "none"])
+    counts, edges = [p[y == 1], p[y == 0]], np.linspace(0, 1, 41).tolist()
+    below.hist(counts, bins=edges, stacked=True, color=[GREEN, "0.75"], label=["response", "none"])
     below.set(xlabel="predicted probability of response", ylabel="patients", xlim=(0, 1))
     axes.set(ylabel="observed share of responders", ylim=(0, 1), title=f"Calibration: {scene.cohort} ({scene.name})")
     axes.legend(frameon=False, loc="upper left", fontsize=8)
@@ -201,7 +201,9 @@ def forest(rows: Sequence[Row], metric: str, title: str, neutral: float | None, 
         if np.isfinite(one.low):
             axes.plot([one.low, one.high], [place, place], color=colour, lw=2.4 if ours else 1.4)
         axes.plot(one.value, place, "s" if ours else "o", color=colour, ms=5)
-    labels = [f"{row.cohort}: {TITLES.get(row.predictor, row.predictor)} ({row.events}/{row.n})" for row in reversed(shown)]
+    names = [f"{row.cohort}: {TITLES.get(row.predictor, row.predictor)}" for row in reversed(shown)]
+    counts = [f"({row.events}/{row.n})" for row in reversed(shown)]
+    labels = [f"{name} {count}" for name, count in zip(names, counts, strict=True)]
     axes.set_yticks(range(len(shown)), labels, fontsize=7.5)
     if neutral is not None:
         axes.axvline(neutral, color="0.6", lw=1, ls="--")

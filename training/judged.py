@@ -19,6 +19,9 @@ FloatArray = NDArray[np.float64]
 MODEL = "model"
 """Name of our own predictor in every table; the others are comparators."""
 
+WHERE_LORIS = "where LORIS is defined"
+"""End of the name of a scene that has only the patients of pan-cancer LORIS: rows in the tables, no figures."""
+
 
 @dataclass(frozen=True, eq=False)
 class Forecast:

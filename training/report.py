@@ -12,18 +12,30 @@ import numpy as np
 
 from models.intended_use import INTENDED_USE, NO_RECOMMENDATION
 from training import figures
-from training.judged import MODEL
+from training.judged import MODEL, WHERE_LORIS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
 
+    from models.delong import PairedAuroc
     from models.response import Answers
     from training.evaluate import Evaluation
     from training.judged import Row, Scene
 
-SHOWN_METRICS = ("auroc", "auroc_within_histology", "auprc", "brier", "brier_skill", "log_loss", "citl", "slope", "ici", "e90")
+SHOWN_METRICS = (
+    "auroc",
+    "auroc_within_histology",
+    "auprc",
+    "brier",
+    "brier_skill",
+    "log_loss",
+    "citl",
+    "slope",
+    "ici",
+    "e90",
+)
 """Columns of the report's tables, in order."""
 
 DOTS_PER_INCH = 130
@@ -42,7 +54,8 @@ class ReportData:
     question
         Name and sentence, in order.
     cohorts
-        One mapping per cohort: cohort_id, role, cases, responders, without_outcome, endpoint, denominator, licence, hash.
+        One mapping per cohort: cohort_id, role, cases, responders, without_outcome, endpoint, denominator, licence,
+        hash.
     scenes, evaluation
         What was judged, and the rows.
     answers
@@ -68,7 +81,7 @@ def draw(data: ReportData) -> dict[str, Figure]:
     """Draw every figure of a run, by file name."""
     found: dict[str, Figure] = {}
     for scene in data.scenes:
-        if not 0 < scene.outcome.sum() < scene.outcome.size:
+        if scene.name.endswith(WHERE_LORIS) or not 0 < scene.outcome.sum() < scene.outcome.size:
             continue
         stem = f"{scene.name}-{scene.cohort}".replace(" ", "-").replace(",", "")
         found[f"calibration-{stem}"] = figures.reliability(scene)
@@ -78,7 +91,7 @@ def draw(data: ReportData) -> dict[str, Figure]:
             found[f"truth-{stem}"] = figures.against_truth(scene)
     rows = [row for row in data.evaluation.rows if row.metrics]
     found["forest-auroc"] = figures.forest(rows, "auroc", "Does it rank", 0.5, data.synthetic)
-    found["forest-citl"] = figures.forest(rows, "citl", "Is the number right: calibration in the large", 0.0, data.synthetic)
+    found["forest-citl"] = figures.forest(rows, "citl", "Is the number right", 0.0, data.synthetic)
     if data.answers is not None:
         model = data.answers.model
         found["contributions"] = figures.contributions(
@@ -100,6 +113,7 @@ def write_report(data: ReportData, folder: Path) -> list[Path]:
         for name, figure in draw(data).items():
             png = _png(figure)
             pictures.append({"alt": name.replace("-", " "), "png": base64.b64encode(png).decode()})
+            figure.set_layout_engine("none")  # where things stand was worked out for the PNG
             place = folder / "figures" / name
             place.with_suffix(".png").write_bytes(png)
             figure.savefig(place.with_suffix(".svg"), metadata={"Date": None})
@@ -155,15 +169,19 @@ def _shown(row: Row) -> dict[str, Any]:
         "n": row.n,
         "events": row.events,
         "cells": [_cell(row, metric) for metric in SHOWN_METRICS],
-        "difference": "" if against is None else f"{signed(against.difference)} ({signed(against.low)} to {signed(against.high)})",
+        "difference": "" if against is None else _with_interval(against),
         "note": row.note,
     }
+
+
+def _with_interval(one: PairedAuroc) -> str:
+    return f"{signed(one.difference)} ({signed(one.low)} to {signed(one.high)})"
 
 
 def _cell(row: Row, metric: str) -> dict[str, str]:
     one = row.metrics.get(metric)
     if one is None or not np.isfinite(one.value):
-        return {"value": "–", "interval": ""}
+        return {"value": "-", "interval": ""}
     interval = f"{one.low:.3f} to {one.high:.3f}" if np.isfinite(one.low) else ""
     if metric in row.spread:
         interval += f" ±{row.spread[metric]:.3f}"
@@ -176,6 +194,6 @@ def signed(value: float) -> str:
     Examples
     --------
     >>> signed(0.0123), signed(float("nan"))
-    ('+0.012', '–')
+    ('+0.012', '-')
     """
-    return f"{value:+.3f}" if np.isfinite(value) else "–"
+    return f"{value:+.3f}" if np.isfinite(value) else "-"

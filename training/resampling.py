@@ -1,7 +1,7 @@
 """Forecasts for patients that nothing was fitted on: out of fold, or of an external cohort.
 
-Everything that is fitted (feature table, evidence weight, penalty, calibrator, rivals) is fitted anew in each fold on the
-other folds' patients. Folds are independent, so several processes may share them; the result is the same.
+Everything that is fitted (feature table, evidence weight, penalty, calibrator, rivals) is fitted anew in each fold on
+the other folds' patients. Folds are independent, so several processes may share them; the result is the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from models.comparators import PUBLISHED
 from training.fit import Contenders, fit_contenders
-from training.judged import Forecast, Scene
+from training.judged import WHERE_LORIS, Forecast, Scene
 from training.split import repeated_folds
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ def resample(
     each
         Called with the name of each finished fold.
     """
-    splits = list(
-        repeated_folds(pool.patients, pool.outcome, pool.source, folds=folds, repeats=repeats, seed=seed)
-    )
+    splits = list(repeated_folds(pool.patients, pool.outcome, pool.source, folds=folds, repeats=repeats, seed=seed))
     found: dict[str, FloatArray] = {}
     answered = np.ones((repeats, len(pool)), dtype=np.bool_)
     for split, values, known in _all_judged(recipe, pool, splits, workers):
@@ -146,7 +144,7 @@ def beside_loris(scene: Scene) -> Scene | None:
     loris = scene.forecast("loris_pan_cancer")
     if loris is None or loris.known.all() or not loris.known.any():
         return None
-    return scene.take(np.flatnonzero(loris.known), name=f"{scene.name}, LORIS defined")
+    return scene.take(np.flatnonzero(loris.known), name=f"{scene.name} {WHERE_LORIS}")
 
 
 _KINDS: dict[str, tuple[bool, bool]] = {one.name: (one.is_probability, one.on_unit_scale) for one in PUBLISHED}

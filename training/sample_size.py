@@ -1,8 +1,8 @@
 """Is the sample large enough: the minimum number of cases by Riley's three criteria, before anything is fitted.
 
-Riley et al., Statistics in Medicine 2019 (doi:10.1002/sim.7992) and BMJ 2020 (doi:10.1136/bmj.m441), for a binary outcome:
-(1) shrinkage of 0.9, (2) optimism of at most 0.05 in apparent R2, (3) the intercept known within 0.05. The expected
-Cox-Snell R2 is 15% of its maximum when nothing better is known.
+Riley et al., Statistics in Medicine 2019 (doi:10.1002/sim.7992) and BMJ 2020 (doi:10.1136/bmj.m441), for a binary
+outcome: (1) shrinkage of 0.9, (2) optimism of at most 0.05 in apparent R2, (3) the intercept known within 0.05. The
+expected Cox-Snell R2 is 15% of its maximum when nothing better is known.
 """
 
 from __future__ import annotations

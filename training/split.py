@@ -1,7 +1,7 @@
 """Splits that judge a model: repeated grouped stratified folds, and leaving out a cohort, a histology or a class.
 
-Patients are never split. Every split is a pure function of its arguments and the seed. Folds *inside* a fit (calibrator,
-penalty) are another thing: :mod:`models.folds`.
+Patients are never split. Every split is a pure function of its arguments and the seed. Folds *inside* a fit
+(calibrator, penalty) are another thing: :mod:`models.folds`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """MLflow, and only here: what a run was made of, what came out, and the registered model with its aliases.
 
-The store is SQLite in ``runs/`` unless ``$MLFLOW_TRACKING_URI`` names another. Nothing is pickled: the registered model is
-the artefact folder itself, read by ``models.pyfunc``. Registration comes last, after everything else has been logged,
-so an interrupted run leaves no half-registered model.
+The store is SQLite in ``runs/`` unless ``$MLFLOW_TRACKING_URI`` names another. Nothing is pickled: the registered
+model is the artefact folder itself, read by ``models.pyfunc``. Registration comes last, after everything else has
+been logged, so an interrupted run leaves no half-registered model.
 """
 
 from __future__ import annotations
@@ -203,7 +203,8 @@ def find_version(name: str, version_or_alias: str = CHALLENGER) -> ModelVersion:
 def fetch(version: ModelVersion, folder: str, into: Path) -> Path:
     """Copy what a run logged under ``folder`` (``artefact``, ``tables``) to a local place and return it."""
     with _store() as mlflow:
-        return Path(mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=folder, dst_path=str(into)))
+        download = mlflow.artifacts.download_artifacts
+        return Path(download(run_id=version.run_id, artifact_path=folder, dst_path=str(into)))
 
 
 def set_alias(name: str, alias: str, version: str, tags: Mapping[str, str]) -> None:

@@ -176,11 +176,9 @@ def _without_comments(path: Path, rule: TableFile) -> Path | io.StringIO:
     """Return the file without the lines that start with the comment mark; a mark inside a line is text."""
     if rule.comment_lines is None:
         return path
-    opened = (
-        gzip.open(path, "rt", encoding=rule.encoding) if path.suffix == ".gz" else path.open(encoding=rule.encoding)
-    )
-    with opened as lines:
-        return io.StringIO("".join(line for line in lines if not line.startswith(rule.comment_lines)))
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    lines = raw.decode(rule.encoding).splitlines(keepends=True)
+    return io.StringIO("".join(line for line in lines if not line.startswith(rule.comment_lines)))
 
 
 def _sheet(path: Path, rule: TableFile) -> pd.DataFrame:

@@ -27,10 +27,11 @@ from features.finding_levels import (
     from_blood,
     tested_mask,
 )
+from features.runs import Runs
 from features.target_match import MatchColumns, match_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from features.batch import Batch, Findings, FloatArray, IntArray
     from features.contract import Column, Group, Shown
@@ -41,7 +42,12 @@ __all__ = ["AlterationsBuilder", "class_matrix"]
 SMALL_CELL = "SCLC"
 """OncoTree code of small-cell lung carcinoma, the histology that EGFR-mutant tumours may change to."""
 
-_BITS: IntArray = np.arange(len(STATUSES), dtype=np.int64)
+_OF_FINDINGS = [PLACE[name] for name in ("passengers_log1p", "clonal_haematopoiesis_log1p", "findings_from_blood")]
+"""Columns that are unknown where findings were not recorded."""
+
+_BITS: IntArray = 1 << np.arange(len(STATUSES), dtype=np.int64)
+_STATUS_OF = np.array([np.nan, 0.0, 1.0, 1.0])
+"""By negative + 2 * present."""
 assert len(GENE_BITS) < 63, "more genes than fit a mask"  # noqa: S101  (a fact of the code, not of the input)
 
 
@@ -50,70 +56,55 @@ class Counted:
     """Findings of a batch gathered to cases.
 
     ``present``, ``negative`` and ``blocked`` are masks (n,) of statuses, of genes ruled out and of genes that stay
-    unknown; ``of_tumour`` says that a case has a somatic
-    finding outside clonal haematopoiesis; ``passengers`` and ``haematopoietic`` are counts.
+    unknown; ``of_tumour`` says that a case has a somatic finding outside clonal haematopoiesis; ``passengers`` and
+    ``haematopoietic`` are counts.
     """
 
     present: IntArray
     negative: IntArray
     blocked: IntArray
     of_tumour: np.ndarray[Any, np.dtype[np.bool_]]
-    passengers: FloatArray
-    haematopoietic: FloatArray
+    passengers: IntArray
+    haematopoietic: IntArray
 
 
 def _by_level(facts: Sequence[LevelFacts]) -> IntArray:
-    """Return one row per level: present, negative, passenger, haematopoietic, of_tumour, blocked."""
-    rows = [(f.present, f.negative, f.passenger, f.haematopoietic, f.of_tumour, f.blocked) for f in facts]
-    return np.array(rows, dtype=np.int64).reshape(-1, 6)
+    """Return six numbers per level, shape (6, levels): three masks to unite, three flags to count."""
+    rows = [(f.present, f.negative, f.blocked, f.of_tumour, f.passenger, f.haematopoietic) for f in facts]
+    return np.array(rows, dtype=np.int64).reshape(-1, 6).T
 
 
 def counted(findings: Findings, facts: Sequence[LevelFacts], n: int, blood: FloatArray) -> Counted:
     """Gather the findings of each case: masks by union, counts by sum."""
-    present, negative, blocked = (np.zeros(n, dtype=np.int64) for _ in range(3))
-    if not facts:
-        none = np.zeros(n)
-        return Counted(present, negative, blocked, np.zeros(n, dtype=np.bool_), none, none)
-    levels = _by_level(facts)
-    rows, codes = findings.row, findings.codes
-    for mask, column in ((present, 0), (negative, 1), (blocked, 5)):
-        bits = levels[:, column]
-        if bits.any():
-            values = bits[codes]
-            hit = values.nonzero()[0]
-            np.bitwise_or.at(mask, rows[hit], values[hit])
-    in_blood = blood[rows] == 1.0
-    kept_apart = (levels[:, 3] == 1)[codes] & in_blood
-    passenger = (levels[:, 2] == 1)[codes] & ~kept_apart
-    tumour = np.bincount(rows[(levels[:, 4] == 1)[codes]], minlength=n) > 0
-    return Counted(
-        present,
-        negative,
-        blocked,
-        tumour,
-        np.bincount(rows[passenger], minlength=n).astype(np.float64),
-        np.bincount(rows[kept_apart], minlength=n).astype(np.float64),
-    )
+    each, rows, runs = _by_level(facts)[:, findings.codes], findings.row, Runs.of(findings.row, n)
+    each[5] &= blood[rows] == 1.0
+    each[4] &= 1 - each[5]
+    present, negative, blocked = runs.union(each[:3])
+    tumour, passengers, haematopoietic = runs.total(each[3:])
+    return Counted(present, negative, blocked, tumour > 0, passengers, haematopoietic)
 
 
 def statuses(batch: Batch, found: Counted, blood: FloatArray, assayed: Assays) -> FloatArray:
     """Return the status columns, shape (n, len(STATUSES)): 1 present, 0 negative, NaN unknown."""
     which, kinds = assayed
     by_assay = np.array([tested_mask(*kind) for kind in kinds], dtype=np.int64)[which]
-    ruled_out = found.negative | np.where(batch.findings_recorded, by_assay, 0)
-    ruled_out &= ~found.blocked
-    ruled_out = np.where((blood == 1.0) & ~found.of_tumour, 0, ruled_out)[:, None]
-    negative = (ruled_out & STATUS_GENE_MASKS) == STATUS_GENE_MASKS
-    present = (found.present[:, None] >> _BITS) & 1 == 1
-    found_columns: FloatArray = np.where(present, 1.0, np.where(negative, 0.0, np.nan))
-    return found_columns
+    ruled_out = (found.negative | by_assay * batch.findings_recorded) & ~found.blocked
+    ruled_out[(blood == 1.0) & ~found.of_tumour] = 0
+    negative = (ruled_out[:, None] & STATUS_GENE_MASKS) == STATUS_GENE_MASKS
+    present = found.present[:, None] & _BITS > 0
+    return _STATUS_OF[negative + 2 * present]
 
 
-def _together(grid: FloatArray) -> Iterator[tuple[int, FloatArray]]:
-    """Yield columns for two alterations together: 0 when either is known to be absent, NaN when unknown."""
-    for name, _, one, other, _, _ in TOGETHER:
-        a, b = grid[:, PLACE[one]], grid[:, PLACE[other]]
-        yield PLACE[name], np.where((a == 0) | (b == 0), 0.0, a * b)
+_PAIRS = np.array([[PLACE[one], PLACE[other]] for _, _, one, other, _, _ in TOGETHER]).T
+_TOGETHER = slice(PLACE[TOGETHER[0][0]], PLACE[TOGETHER[-1][0]] + 1)
+
+
+def _together(grid: FloatArray) -> FloatArray:
+    """Return columns for two alterations together: 0 when either is known to be absent, NaN when unknown."""
+    one, other = grid[:, _PAIRS[0]], grid[:, _PAIRS[1]]
+    product = one * other
+    product[(one == 0.0) | (other == 0.0)] = 0.0
+    return product
 
 
 def _transformed(batch: Batch) -> FloatArray:
@@ -196,14 +187,13 @@ class AlterationsBuilder:
         facts, blood, assayed = facts_of(batch.findings.levels), from_blood(batch), assays(batch)
         found = counted(batch.findings, facts, batch.n, blood)
         grid[:, : len(STATUSES)] = statuses(batch, found, blood, assayed)
-        for place, values in _together(grid):
-            grid[:, place] = values
+        grid[:, _TOGETHER] = _together(grid)
         self._fill_match(grid, match_columns(batch, facts, blood, found.of_tumour, assayed))
-        unknown = ~batch.findings_recorded
-        grid[:, PLACE["passengers_log1p"]] = np.where(unknown, np.nan, np.log1p(found.passengers))
-        in_blood = np.where(unknown | (blood != 1.0), np.nan, np.log1p(found.haematopoietic))
-        grid[:, PLACE["clonal_haematopoiesis_log1p"]] = in_blood
-        grid[:, PLACE["findings_from_blood"]] = np.where(unknown, np.nan, blood)
+        grid[:, _OF_FINDINGS[0]] = np.log1p(found.passengers)
+        grid[:, _OF_FINDINGS[1]] = np.where(blood == 1.0, np.log1p(found.haematopoietic), np.nan)
+        grid[:, _OF_FINDINGS[2]] = blood
+        if not batch.findings_recorded.all():
+            grid[(~batch.findings_recorded).nonzero()[0][:, None], _OF_FINDINGS] = np.nan
         grid[:, PLACE["specimens_disagree"]] = disagreement(batch)
         grid[:, PLACE["small_cell_transformation"]] = _transformed(batch)
         return grid

@@ -165,13 +165,15 @@ def tested_mask(listed: str | None, panel: str | None) -> int:
 
 
 _FEW = 64
-"""Up to this many keys are taken as they are: to sort them would cost more than to look each one up."""
+"""Up to this many keys a dictionary is faster than sorting them."""
 
 
 def distinct(keys: IntArray) -> tuple[IntArray, IntArray]:
-    """Return keys that hold every different key, and for each key its place among them."""
+    """Return the different keys, in any order, and for each key its place among them."""
     if keys.size <= _FEW:
-        return keys, np.arange(keys.size)
+        places: dict[int, int] = {}
+        found = [places.setdefault(key, len(places)) for key in keys.tolist()]
+        return np.array(list(places), dtype=np.int64), np.array(found, dtype=np.int64)
     different, inverse = np.unique(keys, return_inverse=True)
     return different, inverse.astype(np.int64)
 

@@ -261,7 +261,7 @@ def test_the_gradient_of_the_marginal_likelihood_is_right() -> None:
 
 def test_every_rule_has_a_size_and_a_source() -> None:
     for row in table("evidence_rules"):
-        assert row["source"].startswith("PMID")
+        assert row["source"].startswith(("PMID ", "PMC"))
         assert row["note"]
         assert float(row["prior_mean"]) == rules(row["family"])[row["term"]]
         assert row["term"] in EVIDENCE[row["family"]].names, "a rule about a term that no arm has"

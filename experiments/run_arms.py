@@ -71,7 +71,8 @@ def _foretold(arms: Sequence[Arm]) -> str:
     """Say how well the evidence alone, variances included, foretells the rate of arms of families it never saw."""
     found = leave_family_out(arms)
     return (
-        f"Evidence alone, each trial family left out: mean absolute error of the response rate "
+        "Evidence alone, each trial family left out: mean absolute error of the response rate "
         f"{found.mean_absolute_error:.3f} (weights min(n, 300); class average {found.class_average_error:.3f}, "
-        f"chance alone {found.chance:.3f}), correlation {found.correlation:.2f}, 90% predictive intervals hold {found.coverage:.0%}."
+        f"chance alone {found.chance:.3f}), correlation {found.correlation:.2f}; "
+        f"90% predictive intervals hold {found.coverage:.0%}."
     )

@@ -88,6 +88,9 @@ class Reading:
     changes_protein: bool = False
     unreadable: str = ""
 
+    def __hash__(self) -> int:
+        return hash((self.gene, self.text, self.classes))
+
     @property
     def drives(self) -> bool:
         """Whether one of its classes drives or undoes a therapy (a curated passenger does not)."""

@@ -51,7 +51,6 @@ _DECIDING = (2, 3)
 """MSH6 and PMS2 in :data:`PROTEINS`."""
 _METHODS = {"IHC": "mmr.ihc", "PCR": "mmr.msi_pcr", "NGS": "mmr.msi_ngs", "reported": "mmr.reported"}
 _STAINS = {f"IHC {protein}": f"mmr.ihc_proteins.{protein}" for protein in PROTEINS}
-_PATHS = (*_METHODS.values(), *_STAINS.values())
 
 _COLUMNS = (
     Column(
@@ -69,13 +68,20 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """What every test says, each shape (n,): 1 deficient, -1 proficient, 0 undecided or not done."""
+    """What every test says: 1 deficient, -1 proficient, 0 undecided or not done.
 
-    ihc_summary: FloatArray
-    ihc_proteins: FloatArray
-    pcr: FloatArray
-    ngs_called: FloatArray
-    ngs_score: FloatArray
+    Attributes
+    ----------
+    first
+        Shape (3, n): IHC summary, NGS call, PCR.
+    second
+        Shape (2, n): what the same IHC and NGS say by protein and by score.
+    reported
+        Shape (n,): the status whose method is not recorded.
+    """
+
+    first: FloatArray
+    second: FloatArray
     reported: FloatArray
 
 
@@ -90,49 +96,43 @@ class Status:
 
 def votes_of(batch: Batch) -> Votes:
     """Read every test of mismatch repair in a batch."""
-    votes = _text_votes(batch)
-    summary, pcr, ngs, reported = votes[: len(_METHODS)]
-    stained = votes[len(_METHODS) :]
+    second = np.zeros((2, batch.n))
+    if any(batch.texts[path].levels for path in _STAINS.values()):
+        stained = np.array([_vote_of(batch, path) for path in _STAINS.values()])
+        retained = (stained[_DECIDING[0]] < 0) & (stained[_DECIDING[1]] < 0)
+        second[0] = np.where((stained > 0).any(axis=0), 1.0, np.where(retained, -1.0, 0.0))
     score = batch.numbers["mmr.msi_ngs_score"]
-    lost = (stained > 0).any(axis=0)
-    retained = (stained[_DECIDING[0]] < 0) & (stained[_DECIDING[1]] < 0)
-    return Votes(
-        summary,
-        np.where(lost, 1.0, np.where(retained, -1.0, 0.0)),
-        pcr,
-        ngs,
-        np.where(score >= SCORE_HIGH, 1.0, np.where(score < SCORE_STABLE, -1.0, 0.0)),
-        reported,
-    )
+    np.subtract(score >= SCORE_HIGH, score < SCORE_STABLE, out=second[1], dtype=np.float64)
+    first = np.array([_vote_of(batch, _METHODS[name]) for name in ("IHC", "NGS", "PCR")])
+    return Votes(first, second, _vote_of(batch, _METHODS["reported"]))
 
 
-def _text_votes(batch: Batch) -> FloatArray:
-    """Return the vote of every result in words, shape (len(_PATHS), n): one table for all fields, taken once."""
-    coded = [batch.texts[path] for path in _PATHS]
-    table: list[float] = []
-    starts = []
-    for column in coded:
-        starts.append([len(table)])
-        table.extend(_VOTES.get(level, 0.0) for level in column.levels)
-    codes = np.array([column.codes for column in coded])
-    return np.array([*table, 0.0])[np.where(codes < 0, -1, codes + np.array(starts))]
+def _vote_of(batch: Batch, path: str) -> FloatArray:
+    coded = batch.texts[path]
+    if not coded.levels:
+        return np.zeros(batch.n)
+    return coded.gather(lambda level: _VOTES.get(level, 0.0), unknown=0.0)
 
 
 def status_of(votes: Votes) -> Status:
-    """Decide: majority of IHC, PCR and NGS; the reported status where none of them decides; a tie is unknown."""
-    ihc, ihc_differs = _one_method(votes.ihc_summary, votes.ihc_proteins)
-    ngs, ngs_differs = _one_method(votes.ngs_called, votes.ngs_score)
-    total = ihc + votes.pcr + ngs
-    voting = np.abs(ihc) + np.abs(votes.pcr) + np.abs(ngs)
-    decided = np.where(voting > 0, total, votes.reported)
-    conflict = ihc_differs | ngs_differs | (np.abs(total) < voting) | (total * votes.reported < 0)
-    deficient = np.where(decided > 0, 1.0, np.where(decided < 0, 0.0, np.nan))
-    return Status(deficient, conflict.astype(np.float64), np.abs(total))
+    """Decide: majority of IHC, PCR and NGS; the reported status where none of them decides; a tie is unknown.
+
+    IHC and NGS are told twice; a method that contradicts itself has no vote.
+    """
+    each = votes.first.copy()
+    told_twice = each[:2]
+    conflict = (told_twice * votes.second < 0).any(axis=0)
+    np.sign(told_twice + votes.second, out=told_twice)
+    total = each.sum(axis=0)
+    voting = np.abs(each).sum(axis=0)
+    methods = np.abs(total)
+    conflict |= (methods < voting) | (total * votes.reported < 0)
+    decided = np.sign(np.where(voting > 0, total, votes.reported))
+    return Status(_DEFICIENT[decided.astype(np.int64)], conflict.astype(np.float64), methods)
 
 
-def _one_method(first: FloatArray, second: FloatArray) -> tuple[FloatArray, Any]:
-    """Return the vote of a method told twice, and where the two tellings contradict each other."""
-    return np.sign(first + second), first * second < 0
+_DEFICIENT = np.array([np.nan, 1.0, 0.0])
+"""By the sign of the decision: 0, 1 and (from the end) -1."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class MismatchRepairBuilder:
     def build(self, batch: Batch) -> FloatArray:
         """Return the two columns, shape (n, 2)."""
         status = status_of(votes_of(batch))
-        return np.stack((status.deficient, status.conflict), axis=1)
+        return np.array((status.deficient, status.conflict)).T.copy()
 
     def show(self, batch: Batch, row: int) -> Sequence[Shown]:
         """Return the status with its confidence and every test behind it."""

@@ -28,7 +28,7 @@ from features.vocabulary import version as vocabulary_version
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from features.batch import Batch, FloatArray
+    from features.batch import Batch, FloatArray, IntArray
     from features.contract import Builder, Group, Shown
 
 BUILDERS: tuple[type[Builder], ...] = (
@@ -87,12 +87,14 @@ class FeatureTable:
         return FeatureTable(tuple(builder.fit(batch) for builder in self.builders), self.family)
 
     @cached_property
-    def _kept(self) -> tuple[tuple[tuple[int, ...], tuple[Column, ...]], ...]:
+    def _kept(self) -> tuple[tuple[IntArray | slice, tuple[Column, ...]], ...]:
+        """Return, by builder, which of its columns this family uses, and their contracts."""
         kept = []
         for builder in self.builders:
             columns = builder.columns()
-            places = tuple(i for i, column in enumerate(columns) if self.family in column.families)
-            kept.append((places, tuple(columns[i] for i in places)))
+            places = [i for i, column in enumerate(columns) if self.family in column.families]
+            chosen = slice(None) if len(places) == len(columns) else np.array(places, dtype=np.int64)
+            kept.append((chosen, tuple(columns[i] for i in places)))
         return tuple(kept)
 
     @cached_property
@@ -130,8 +132,8 @@ class FeatureTable:
         return tuple(Feature(name, groups[name], tuple(found)) for name, found in places.items())
 
     @cached_property
-    def _first_of_indicator(self) -> list[int]:
-        return [places[0] for _, _, places in self._indicators]
+    def _first_of_indicator(self) -> IntArray:
+        return np.array([places[0] for _, _, places in self._indicators], dtype=np.int64)
 
     def matrix(self, batch: Batch) -> FloatArray:
         """Return the matrix of a batch, shape (batch.n, len(columns)); NaN is unknown.
@@ -139,12 +141,14 @@ class FeatureTable:
         An indicator is 1 where the first column of its feature is NaN: all columns of one feature are unknown
         together, which the contract tests check.
         """
-        blocks = []
-        for builder, (places, _) in zip(self.builders, self._kept, strict=True):
-            block = builder.build(batch)
-            blocks.append(block if len(places) == block.shape[1] else block[:, places])
-        values = np.concatenate(blocks, axis=1)
-        return np.concatenate([values, np.isnan(values[:, self._first_of_indicator])], axis=1, dtype=np.float64)
+        matrix = np.empty((batch.n, len(self.columns)))
+        start = 0
+        for builder, (chosen, columns) in zip(self.builders, self._kept, strict=True):
+            end = start + len(columns)
+            matrix[:, start:end] = builder.build(batch)[:, chosen]
+            start = end
+        matrix[:, start:] = np.isnan(matrix[:, self._first_of_indicator])
+        return matrix
 
     def show(self, batch: Batch, row: int) -> dict[str, Shown]:
         """Return, by feature name, how the features of one case are shown to a person."""

@@ -144,8 +144,8 @@ def _needed_and_tested(batch: Batch, assayed: Assays) -> tuple[IntArray, IntArra
     for assay, regimen in (divmod(one, len(therapy.levels)) for one in different.tolist()):
         tested, key = genes_tested_by(*kinds[assay]), therapy.levels[regimen]
         table.append((needs_of(key).all_bits, 0 if tested is None else tested_bits(tested, key)))
-    needed, tested_genes = np.array(table, dtype=np.int64).reshape(-1, 2).T[:, inverse]
-    return needed, tested_genes * batch.findings_recorded
+    needed, covered = np.array(table, dtype=np.int64).reshape(-1, 2).T[:, inverse]
+    return needed, covered * batch.findings_recorded
 
 
 def _clonality(batch: Batch, facts: Sequence[LevelFacts], judged: _Judged) -> FloatArray:

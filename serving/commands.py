@@ -26,6 +26,7 @@ def predict(
     model: ModelName = None,
     as_json: Annotated[bool, typer.Option("--json", help="The answer as JSON, for a machine.")] = False,
     fail_on_abstain: Annotated[bool, typer.Option(help="Exit with 5 when the answer is an abstention.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Also save what the terminal shows, as an SVG.")] = None,
 ) -> None:
     r"""Answer one case: a probability with its interval and the reasons, or an abstention.
 
@@ -43,7 +44,7 @@ def predict(
     if as_json:
         typer.echo(json.dumps({"answers": answers} if several else answers[0], indent=2, ensure_ascii=False))
     else:
-        _print(answers, [_title(read) for read in cases])
+        _print(answers, [_title(read) for read in cases], picture)
     if fail_on_abstain and any(answer["status"] == "abstained" for answer in answers):
         raise typer.Exit(5)
 
@@ -153,11 +154,13 @@ def _title(case: Any) -> str:
     return f"{case.case_id or 'case'}: {row(case.histology).name}, {case_regimen(case)}"
 
 
-def _print(answers: list[dict[str, Any]], titles: list[str]) -> None:
+def _print(answers: list[dict[str, Any]], titles: list[str], picture: Path | None) -> None:
     from rich.console import Console
 
-    from serving.terminal import shown_answer
+    from serving.terminal import PANEL_WIDTH, shown_answer
 
-    console = Console()
+    console = Console(record=picture is not None, width=PANEL_WIDTH if picture else None)
     for answer, title in zip(answers, titles, strict=True):
         console.print(shown_answer(answer, title))
+    if picture is not None:
+        console.save_svg(str(picture), title="oncorespond predict")

@@ -21,6 +21,9 @@ SCALE_WIDTH = 50
 BAR_WIDTH = 14
 """Characters of the longest bar to either side."""
 
+PANEL_WIDTH = 110
+"""Characters of the panel; a narrower terminal narrows it."""
+
 MOST_SHOWN = 12
 """Contributions that are listed; the others are summed in one row."""
 
@@ -42,7 +45,7 @@ def shown_answer(answer: Mapping[str, Any], title: str = "") -> RenderableType:
     parts += [*_comparators(answer["comparators"]), *_listed("note", answer["warnings"], "yellow"), _provenance(answer)]
     name = escape(title or answer.get("case_id") or "case")
     style = "magenta" if answer["model"].get("synthetic") else "cyan"
-    return Panel(Group(*parts), title=f"[bold]{name}[/bold]", border_style=style, padding=(1, 2), width=100)
+    return Panel(Group(*parts), title=f"[bold]{name}[/bold]", border_style=style, padding=(1, 2), width=PANEL_WIDTH)
 
 
 def _headline(answer: Mapping[str, Any]) -> Text:

@@ -94,7 +94,7 @@ def test_an_abstention_can_fail_the_command(
     tmp_path: Path, served_models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "case.json"
-    path.write_text(json.dumps({"histology": "ACYC", "therapy": {"agents": ["vemurafenib"]}}), encoding="utf-8")
+    path.write_text(json.dumps(good_case(therapy={"agents": ["nivolumab", "vemurafenib"]})), encoding="utf-8")
     words = ["predict", str(path), "--model", str(served_models / "checkpoint-response-1"), "--json"]
     status, out, _ = _run([*words, "--fail-on-abstain"], capsys)
     answer = json.loads(out)

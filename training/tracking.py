@@ -25,6 +25,8 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
+STORE_VARIABLE = "MLFLOW_TRACKING_URI"
+
 DEFAULT_STORE = "runs/mlflow.db"
 """SQLite file of the default store, below the working directory; artefacts lie beside it."""
 
@@ -90,26 +92,31 @@ class Tracked:
 
 def store_uri() -> str:
     """Return the tracking store: ``$MLFLOW_TRACKING_URI``, else SQLite in ``runs/`` below the working directory."""
-    given = os.environ.get("MLFLOW_TRACKING_URI")
+    given = os.environ.get(STORE_VARIABLE)
     return given or f"sqlite:///{Path(DEFAULT_STORE).absolute()}"
 
 
 @contextmanager
 def _store() -> Iterator[Any]:
-    """Point MLflow at the store; its folder is made where it is SQLite on this machine."""
+    """Point MLflow at the store; its folder is made where it is SQLite on this machine.
+
+    MLflow writes what it is pointed at into ``$MLFLOW_TRACKING_URI``; the variable is put back as the user had it.
+    """
     import mlflow
 
     uri = store_uri()
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    before = (mlflow.get_tracking_uri(), mlflow.get_registry_uri())
+    before = os.environ.get(STORE_VARIABLE)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:
         yield mlflow
     finally:
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
+        if before is None:
+            os.environ.pop(STORE_VARIABLE, None)
+        else:
+            os.environ[STORE_VARIABLE] = before
 
 
 def _experiment_id(mlflow: Any, name: str) -> str:

@@ -1,0 +1,1 @@
+"""What we fit: experiment files, cohort manifests, the runner, the gate, the demo."""

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEMO = Path(".demo")
 """The one folder in which a synthetic model may be champion."""
 
-FAMILIES = ("checkpoint", "targeted")
+FAMILIES: tuple[Literal["checkpoint"], Literal["targeted"]] = ("checkpoint", "targeted")
 
 
 def demo(
@@ -79,7 +79,7 @@ def _trained_and_promoted(family: str, console: Console) -> Path:
     return run.report
 
 
-def _answered(family: str, console: Console) -> None:
+def _answered(family: Literal["checkpoint", "targeted"], console: Console) -> None:
     from features.sources.synthetic import example_case
 
     path = DEMO / f"{family}.json"

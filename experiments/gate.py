@@ -57,18 +57,19 @@ def decide(rows: Sequence[Mapping[str, Any]], gate: GateSettings) -> GateVerdict
     events = sum(int(row["events"]) for row in ours)
     if events < gate.events:
         return GateVerdict("insufficient", (Check(f"at least {gate.events} events", f"{events} events", False),))
-    checks = [check for row in ours for check in _checks(row, rows, gate)]
+    checks = [check for row in ours for check in _checks(row, gate)]
     return GateVerdict("passed" if all(check.holds for check in checks) else "failed", tuple(checks))
 
 
-def _checks(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], gate: GateSettings) -> list[Check]:
+def _checks(row: Mapping[str, Any], gate: GateSettings) -> list[Check]:
     where, metrics = row["cohort"], row["metrics"]
     slope, citl = metrics.get("slope", {}), metrics.get("citl", {})
     return [
         _within(f"{where}: calibration slope in {_span(gate.slope)}", slope.get("value"), gate.slope),
         _inside(f"{where}: interval of the slope inside {_span(gate.slope_interval)}", slope, gate.slope_interval),
         _within(f"{where}: |CITL| at most {gate.citl:g}", citl.get("value"), (-gate.citl, gate.citl)),
-        _beats_histology(where, row, rows),
+        _above_zero(f"{where}: Brier skill over the histology (or class) base rate, interval above 0", metrics),
+        _few_abstained(where, row, gate),
     ]
 
 
@@ -89,12 +90,13 @@ def _inside(rule: str, estimate: Mapping[str, Any], bounds: Sequence[float]) -> 
     return Check(rule, f"{low:.3f} to {high:.3f}", bounds[0] <= low and high <= bounds[1])
 
 
-def _beats_histology(where: str, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Check:
-    rule = f"{where}: Brier score below that of the histology base rate"
-    wanted = (row["scene"], row["cohort"], "histology_base_rate")
-    rival = next((one for one in rows if (one["scene"], one["cohort"], one["predictor"]) == wanted), None)
-    ours = row["metrics"].get("brier", {}).get("value")
-    theirs = None if rival is None else rival["metrics"].get("brier", {}).get("value")
-    if ours is None or theirs is None:
+def _above_zero(rule: str, metrics: Mapping[str, Any]) -> Check:
+    skill = metrics.get("skill_over_reference")
+    if skill is None or skill["low"] is None:
         return Check(rule, "not compared: put histology_base_rate among the comparators", False)
-    return Check(rule, f"{ours:.4f} against {theirs:.4f}", ours < theirs)
+    return Check(rule, f"{skill['value']:.3f} ({skill['low']:.3f} to {skill['high']:.3f})", skill["low"] > 0)
+
+
+def _few_abstained(where: str, row: Mapping[str, Any], gate: GateSettings) -> Check:
+    share = row["abstained"] / row["n"] if row["n"] else 1.0
+    return Check(f"{where}: at most {gate.abstained:.0%} abstained", f"{share:.1%}", share <= gate.abstained)

@@ -98,6 +98,16 @@ class FeatureTable:
         return tuple(kept)
 
     @cached_property
+    def _blocks(self) -> list[tuple[Builder, IntArray | slice, slice]]:
+        """Return the builders this family uses, which of their columns, and where those stand in the matrix."""
+        ends = np.cumsum([len(columns) for _, columns in self._kept]).tolist()
+        return [
+            (builder, chosen, slice(end - len(columns), end))
+            for builder, (chosen, columns), end in zip(self.builders, self._kept, ends, strict=True)
+            if columns
+        ]
+
+    @cached_property
     def value_columns(self) -> tuple[Column, ...]:
         """The builders' own columns, in order; those with policy ``indicator`` may be NaN."""
         return tuple(column for _, columns in self._kept for column in columns)
@@ -142,12 +152,9 @@ class FeatureTable:
         together, which the contract tests check.
         """
         matrix = np.empty((batch.n, len(self.columns)))
-        start = 0
-        for builder, (chosen, columns) in zip(self.builders, self._kept, strict=True):
-            end = start + len(columns)
-            matrix[:, start:end] = builder.build(batch)[:, chosen]
-            start = end
-        matrix[:, start:] = np.isnan(matrix[:, self._first_of_indicator])
+        for builder, chosen, block in self._blocks:
+            matrix[:, block] = builder.build(batch)[:, chosen]
+        matrix[:, len(self.value_columns) :] = np.isnan(matrix[:, self._first_of_indicator])
         return matrix
 
     def show(self, batch: Batch, row: int) -> dict[str, Shown]:

@@ -158,13 +158,14 @@ def _clonality(batch: Batch, facts: Sequence[LevelFacts], judged: _Judged) -> Fl
     matched = (judged.bits[0] & _MATCHES).nonzero()[0]
     if not matched.size:
         return np.full(batch.n, np.nan)
-    tumour = np.array([f.of_tumour for f in facts], dtype=np.bool_)[findings.codes]
-    of_tumour = np.where(tumour & (findings.vaf > 0), findings.vaf, np.nan)
     at, rows = judged.finding[matched], judged.rows[matched]
-    value = findings.cancer_cell_fraction[at]
-    relative = findings.vaf[at] / _highest(of_tumour, findings.row, batch.n)[rows]
-    value = np.minimum(np.where(np.isnan(value), relative, value), 1.0)
-    return _highest(value, rows, batch.n)
+    value, vaf = findings.cancer_cell_fraction[at], findings.vaf
+    unknown = np.isnan(value)
+    if unknown.any():
+        tumour = np.array([f.of_tumour for f in facts], dtype=np.bool_)[findings.codes]
+        highest = _highest(np.where(tumour & (vaf > 0), vaf, np.nan), findings.row, batch.n)
+        value = np.where(unknown, vaf[at] / highest[rows], value)
+    return _highest(np.minimum(value, 1.0), rows, batch.n)
 
 
 def _highest(values: FloatArray, rows: IntArray, n: int) -> FloatArray:

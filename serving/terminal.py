@@ -49,7 +49,9 @@ def shown_answer(answer: Mapping[str, Any], title: str = "") -> RenderableType:
 
 
 def _headline(answer: Mapping[str, Any]) -> Text:
-    head = Text("SYNTHETIC " if answer["model"].get("synthetic") else "", style="bold magenta")
+    head = Text()
+    if answer["model"].get("synthetic"):
+        head.append("SYNTHETIC ", style="bold magenta")
     if answer["status"] != "predicted":
         return head.append("Not enough evidence: no probability is given.", style="bold red")
     interval = answer["interval"]
@@ -89,8 +91,9 @@ def _reasons_table(answer: Mapping[str, Any]) -> Table:
     shown = contributions[:MOST_SHOWN]
     longest = max((abs(c["log_odds"]) for c in shown), default=0.0)
     table = Table(box=None, padding=(0, 1), show_header=True, header_style="dim")
-    for heading, justify in (("why", "left"), ("lowers │ raises", "center"), ("log-odds", "right")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # literals of rich
+    table.add_column("why")
+    table.add_column(f"{'lowers':>{BAR_WIDTH}}│{'raises':<{BAR_WIDTH}}", min_width=2 * BAR_WIDTH + 1, no_wrap=True)
+    table.add_column("log-odds", justify="right")
     table.add_row("average case of the training cohort", "", f"{answer['base_log_odds']:+.3f}", style="dim")
     for item in shown:
         table.add_row(escape(_reading(item["text"])), _bar(item["log_odds"], longest), f"{item['log_odds']:+.3f}")

@@ -12,6 +12,7 @@ from features.from_cases import batch_of
 from models.comparators import PUBLISHED, comparator_flags, msi_high
 from models.comparators_fitted import BaseRate, HistologyBaseRate, RecalibratedLoris
 from models.loris import LorisNsclc, LorisPanCancer, only_loris_inputs, prior_systemic_therapy
+from models.metrics import auroc
 from models.metrics_calibration import recalibration
 from tests.cases import golden
 
@@ -137,3 +138,18 @@ def test_loris_inputs_leave_nothing_else_known():
     blood = {"patient.albumin_g_per_dl", "patient.nlr"}
     assert known <= {"tmb.mut_per_mb", "patient.age_years", "prior_systemic_therapy", *blood}
     assert {path for path, column in masked.texts.items() if column.levels} == {"histology", "therapy"}
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("sheet", "expected"), [("Chowell_train", 0.741), ("MSK1", 0.699), ("Shim_NSCLC", 0.605), ("Vanguri_NSCLC", 0.664)]
+)
+def test_loris_ranks_as_it_was_recomputed_on_the_published_cohorts(shared_dir, project_root, sheet, expected):
+    from features.sources.manifest import build
+
+    manifest = project_root / "experiments" / "cohorts" / "loris.yaml"
+    cohort = build(manifest, shared_dir / "data" / "loris" / "AllData.xlsx", sheet=sheet)
+    score = LorisPanCancer().score(cohort.batch())
+    held = np.isfinite(score)
+    assert held.mean() > 0.95
+    assert auroc(cohort.response[held], score[held]) == pytest.approx(expected, abs=0.0006)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,37 @@ def test_a_marker_is_ranked_only_and_compared_on_the_same_patients():
     assert row.note == f"defined for {row.n} of 300"
     held = one.forecasts[1].known
     assert row.against_model.first == pytest.approx(auroc(one.outcome[held], one.forecasts[0].values[0, held]))
+
+
+def test_skill_over_the_histology_base_rate_is_paired():
+    one = scene()
+    rate = Forecast("histology_base_rate", np.full((3, 300), one.outcome.mean()))
+    both = replace(one, forecasts=(one.forecasts[0], rate))
+    row = judge(both, both.forecasts[0], resamples=100)
+    found = row.metrics["skill_over_reference"]
+    assert found.value == pytest.approx(row.value("brier_skill"))
+    assert found.low < found.value < found.high
+    assert "skill_over_reference" not in judge(both, rate, resamples=20).metrics
+
+
+def test_abstained_cases_are_scored_and_counted():
+    one = scene()
+    row = judge(replace(one, answered=np.arange(300) >= 30), one.forecasts[0], resamples=20)
+    assert row.n == 300
+    assert row.abstained == 30
+    assert row.note == "30 of 300 abstained, scored as well"
+
+
+def test_weighted_rows_stand_for_patients():
+    y, p = np.array([1.0, 0.0, 1.0, 0.0]), np.array([[0.6, 0.6, 0.2, 0.2]])
+    weight = np.array([30.0, 20.0, 10.0, 40.0])
+    arms = Scene(
+        "left family out", "arms", y, np.array(["a", "a", "b", "b"]), y, y >= 0, (Forecast(MODEL, p),), weight=weight
+    )
+    row = judge(arms, arms.forecasts[0], resamples=50)
+    assert (row.n, row.events) == (100, 40)
+    assert row.value("citl") == pytest.approx(0.0, abs=1e-9)
+    assert row.value("slope") == pytest.approx(1.0, abs=1e-9)
 
 
 def test_too_few_are_counted_and_not_scored():

@@ -1,4 +1,4 @@
-"""What a request may touch: numpy and LightGBM (which brings scipy), none of the libraries of training; and whose `models` this is."""
+"""What a request may touch: numpy and LightGBM (which brings scipy), not training; and whose `models` this is."""
 
 from __future__ import annotations
 

@@ -44,6 +44,9 @@ FITS: dict[str, Callable[..., Any]] = {
 }
 """Metrics of what lies in 0 to 1 and is read as a probability."""
 
+REFERENCES = ("histology_base_rate", "class_average")
+"""Base rates that our Brier skill is measured against: the first that a scene has."""
+
 FEWEST_CASES, FEWEST_EVENTS = 20, 5
 """A group below either is counted but not scored (design/protocol.md)."""
 
@@ -107,7 +110,8 @@ def judge(scene: Scene, forecast: Forecast, *, resamples: int = RESAMPLES, seed:
     held = forecast.known
     y, values, weight = scene.outcome[held], forecast.values[:, held], scene.weights[held]
     n, events = round(float(weight.sum())), round(float(weight @ y))
-    note = _note(scene, forecast, n)
+    abstained = _abstained(scene, forecast)
+    note = _note(scene, forecast, n, abstained)
     if n < FEWEST_CASES or events < FEWEST_EVENTS:
         words = _joined(f"{n} cases and {events} events are too few to score", note)
         return Row(scene.name, scene.cohort, forecast.predictor, n, events, forecast.is_probability, {}, note=words)
@@ -125,14 +129,18 @@ def judge(scene: Scene, forecast: Forecast, *, resamples: int = RESAMPLES, seed:
         spread,
         _against_model(scene, forecast),
         _joined(note, why_undefined(y, values[0])),
+        abstained,
     )
 
 
-def _note(scene: Scene, forecast: Forecast, n: int) -> str:
-    if forecast.predictor == MODEL:
-        abstained = round(float(scene.weights @ ~scene.answered))
-        return f"{abstained} of {round(float(scene.weights.sum()))} abstained, scored as well" if abstained else ""
+def _abstained(scene: Scene, forecast: Forecast) -> int:
+    return round(float(scene.weights @ ~scene.answered)) if forecast.predictor == MODEL else 0
+
+
+def _note(scene: Scene, forecast: Forecast, n: int, abstained: int) -> str:
     total = round(float(scene.weights.sum()))
+    if forecast.predictor == MODEL:
+        return f"{abstained} of {total} abstained, scored as well" if abstained else ""
     return f"defined for {n} of {total}" if n < total else ""
 
 
@@ -145,19 +153,33 @@ def _estimates(
 ) -> tuple[dict[str, Estimate], dict[str, float]]:
     held = forecast.known
     y, values, weight = scene.outcome[held], forecast.values[:, held], scene.weights[held]
-    within = partial(_within, scene.histology[held])
-    metrics: dict[str, Callable[..., Any]] = {
-        **RANKS,
-        "auroc_within_histology": within,
-        **(FITS if forecast.on_unit_scale else {}),
-    }
-    patients = scene.patients[held]
+    metrics, patients = _metrics(scene, forecast, 0), scene.patients[held]
     drawn = bootstrap(y, values[0], metrics, patients=patients, weight=weight, resamples=resamples, seed=seed)
     if len(values) == 1:
         return drawn, {}
-    each = {name: np.array([float(metric(y, row, weight)) for row in values]) for name, metric in metrics.items()}
+    repeats = [_metrics(scene, forecast, repeat) for repeat in range(len(values))]
+    each = {
+        name: np.array([float(now[name](y, row, weight)) for now, row in zip(repeats, values, strict=True)])
+        for name in metrics
+    }
     moved = {name: _moved(one, float(each[name].mean())) for name, one in drawn.items()}
     return moved, {name: float(found.std(ddof=1)) for name, found in each.items()}
+
+
+def _metrics(scene: Scene, forecast: Forecast, repeat: int) -> dict[str, Callable[..., Any]]:
+    """Return the metrics of one repeat; our model is also held against the base rate that the gate names."""
+    held = forecast.known
+    found: dict[str, Callable[..., Any]] = {**RANKS, "auroc_within_histology": partial(_within, scene.histology[held])}
+    if forecast.on_unit_scale:
+        found |= FITS
+    reference = next((one for name in REFERENCES if (one := scene.forecast(name)) is not None), None)
+    if forecast.predictor == MODEL and reference is not None and reference.known[held].all():
+        found["skill_over_reference"] = partial(_skill, reference.values[min(repeat, len(reference.values) - 1), held])
+    return found
+
+
+def _skill(reference: FloatArray, outcome: FloatArray, prediction: FloatArray, weight: FloatArray) -> Any:
+    return brier_skill(outcome, prediction, weight, reference)
 
 
 def _within(groups: FloatArray, outcome: FloatArray, prediction: FloatArray, weight: FloatArray) -> Any:

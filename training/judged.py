@@ -120,6 +120,8 @@ class Row:
         The model's AUROC less this predictor's on the cases that both have; None for the model itself.
     note
         Why something is missing, in words.
+    abstained
+        Cases the model would not answer; they are scored all the same.
     """
 
     scene: str
@@ -132,6 +134,7 @@ class Row:
     spread: Mapping[str, float] = field(default_factory=dict)
     against_model: PairedAuroc | None = None
     note: str = ""
+    abstained: int = 0
 
     def value(self, metric: str) -> float:
         """Return the point estimate of a metric, NaN when the row does not have it."""
@@ -151,6 +154,7 @@ class Row:
             "spread": _numbers(self.spread),
             "against_model": None if self.against_model is None else _numbers(vars(self.against_model)),
             "note": self.note,
+            "abstained": self.abstained,
         }
 
 

@@ -1,0 +1,1 @@
+"""Manifests: how each known source becomes a cohort."""

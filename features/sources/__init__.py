@@ -1,0 +1,1 @@
+"""Readers: tables, studies, variant files and published arms, each into the one record."""

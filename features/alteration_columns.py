@@ -50,8 +50,8 @@ GENES: tuple[Status, ...] = (
     ),
     Status("kras_mutation", "KRAS mutation", ("KRAS_MUTATION",), ("KRAS",)),
     Status("braf_mutation", "BRAF activating alteration", ("BRAF_MUTATION",), ("BRAF",), CHECKPOINT),
-    Status("erbb2_altered", "HER2 altered", ("ERBB2_ALTERED",), ("ERBB2",), CHECKPOINT, -1, "PMID:31125062"),
-    Status("met_altered", "MET exon 14, amplification or fusion", ("MET_ALTERED",), ("MET",), CHECKPOINT),
+    Status("erbb2_altered", "HER2 alteration", ("ERBB2_ALTERED",), ("ERBB2",), CHECKPOINT, -1, "PMID:31125062"),
+    Status("met_altered", "MET alteration", ("MET_ALTERED",), ("MET",), CHECKPOINT),
     Status("stk11_loss", "STK11 loss", ("STK11_LOSS",), ("STK11",), CHECKPOINT, -1, "PMID:29773717"),
     Status("keap1_loss", "KEAP1 loss", ("KEAP1_LOSS",), ("KEAP1",), CHECKPOINT, -1, "PMID:29089357"),
     Status("pbrm1_loss", "PBRM1 loss", ("PBRM1_LOSS",), ("PBRM1",), BOTH),
@@ -67,7 +67,7 @@ GENES: tuple[Status, ...] = (
         1,
         "PMID:35398880",
     ),
-    Status("tp53_altered", "TP53 altered", ("TP53_ALTERED",), ("TP53",)),
+    Status("tp53_altered", "TP53 alteration", ("TP53_ALTERED",), ("TP53",)),
     Status(
         "mdm_amplification",
         "MDM2 or MDM4 amplification",
@@ -80,24 +80,24 @@ GENES: tuple[Status, ...] = (
     Status("smarca4_loss", "SMARCA4 loss", ("SMARCA4_LOSS",), ("SMARCA4",), CHECKPOINT),
     Status("nf1_loss", "NF1 loss", ("NF1_LOSS",), ("NF1",), CHECKPOINT),
     Status(
-        "ctnnb1_activating", "CTNNB1 activating", ("CTNNB1_ACTIVATING",), ("CTNNB1",), CHECKPOINT, -1, "PMID:25970248"
+        "ctnnb1_activating", "CTNNB1 activating mutation", ("CTNNB1_ACTIVATING",), ("CTNNB1",), CHECKPOINT, -1, "PMID:25970248"
     ),
     Status("pik3ca_hotspot", "PIK3CA hotspot", ("PIK3CA_HOTSPOT",), ("PIK3CA",)),
     Status("cdkn2a_loss", "CDKN2A loss", ("CDKN2A_LOSS",), ("CDKN2A",)),
     Status("rb1_loss", "RB1 loss", ("RB1_LOSS",), ("RB1",)),
-    Status("hrr_loss", "loss of a homologous-recombination gene", ("HRR_LOSS",), ("BRCA1", "BRCA2"), BOTH),
-    Status("fgfr_altered", "FGFR altered", ("FGFR_ALTERATION",), ("FGFR2", "FGFR3"), CHECKPOINT),
+    Status("hrr_loss", "homologous-recombination gene loss", ("HRR_LOSS",), ("BRCA1", "BRCA2"), BOTH),
+    Status("fgfr_altered", "FGFR alteration", ("FGFR_ALTERATION",), ("FGFR2", "FGFR3"), CHECKPOINT),
 )
 
 PATHWAYS: tuple[Status, ...] = (
-    Status("pathway_rtk_ras", "driver in the RTK-RAS pathway", (), ("KRAS", "EGFR", "BRAF"), pathway="RTK_RAS"),
-    Status("pathway_pi3k", "driver in the PI3K pathway", (), ("PIK3CA", "PTEN"), pathway="PI3K"),
-    Status("pathway_cell_cycle", "driver in the cell cycle", (), ("CDKN2A", "RB1"), pathway="CELL_CYCLE"),
-    Status("pathway_dna_repair", "driver in DNA repair", (), ("BRCA2", "ATM"), pathway="DNA_REPAIR"),
+    Status("pathway_rtk_ras", "RTK-RAS pathway driver", (), ("KRAS", "EGFR", "BRAF"), pathway="RTK_RAS"),
+    Status("pathway_pi3k", "PI3K pathway driver", (), ("PIK3CA", "PTEN"), pathway="PI3K"),
+    Status("pathway_cell_cycle", "cell-cycle driver", (), ("CDKN2A", "RB1"), pathway="CELL_CYCLE"),
+    Status("pathway_dna_repair", "DNA-repair driver", (), ("BRCA2", "ATM"), pathway="DNA_REPAIR"),
     Status(
-        "pathway_chromatin", "driver in chromatin remodelling", (), ("ARID1A", "KMT2D"), CHECKPOINT, pathway="CHROMATIN"
+        "pathway_chromatin", "chromatin-remodelling driver", (), ("ARID1A", "KMT2D"), CHECKPOINT, pathway="CHROMATIN"
     ),
-    Status("pathway_wnt", "driver in the WNT pathway", (), ("APC", "CTNNB1"), pathway="WNT"),
+    Status("pathway_wnt", "WNT pathway driver", (), ("APC", "CTNNB1"), pathway="WNT"),
 )
 
 STATUSES: tuple[Status, ...] = GENES + PATHWAYS

@@ -1,4 +1,7 @@
-"""How the features of alterations are shown to a person: which finding is behind each, and what was unknown."""
+"""How the features of alterations are shown to a person: which finding is behind each, and what was unknown.
+
+A text is a noun phrase that stands alone in a list: ``KRAS mutation (G12C)``, ``no EGFR driver``.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from features import histology
-from features.alteration_columns import COLUMNS, MATCH, MATCH_STATES, PLACE, STATUSES, TOGETHER, Status
+from features.alteration_columns import PLACE, STATUSES, TOGETHER, Status
+from features.alteration_match_shown import shown_match
 from features.contract import Shown
 from features.driver_classes import row as class_row
 from features.finding_levels import assays, facts_of, from_blood, genes_tested_by
@@ -18,107 +22,157 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from features.batch import Batch, FloatArray
-    from features.case import Alteration
     from features.finding_levels import LevelFacts
 
 OLD_SPECIMEN_DAYS = 365.0
 """Days: a specimen older than a year at the index date may not show what the tumour is now; it warns."""
 
-_STATE_TEXTS = {
-    "matched": "the target is altered by a class the therapy needs",
-    "wrong_class": "the target is altered, but not by a class the therapy needs",
-    "unmatched": "the target was tested and is wild-type",
-    "not_detected": "the target was not detected in blood, which is not wild-type",
-    "untested": "the target was not tested",
-    "not_applicable": "the therapy is not chosen by an alteration",
-}
-_REST_TEXTS = {
-    "resistance_present": "an alteration that undoes the therapy",
-    "match_evidence_level": "evidence for the match in this histology (3 label, 2 trial, 1 other histology, 0 none)",
-    "match_clonality": "share of the tumour that carries the matched alteration",
-    "passengers_log1p": "mutations without a curated class (log of 1 + count)",
-    "clonal_haematopoiesis_log1p": "blood findings in genes of clonal haematopoiesis, set apart (log of 1 + count)",
-    "findings_from_blood": "the findings come from blood, whose negatives are less certain",
-    "specimens_disagree": "specimens differ in their drivers",
-    "small_cell_transformation": "small-cell now, not at diagnosis",
-}
+MOST_NAMED = 2
+"""Findings a text names; the rest are counted."""
+
+_NOT_RECORDED = "no list of findings was given"
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFindings:
-    """The findings of one case of a batch."""
+    """The findings of one case: its regimen key, the facts of its distinct findings, their match, and the specimen."""
 
-    levels: tuple[Alteration, ...]
+    regimen: str
     facts: tuple[LevelFacts, ...]
     match: Match
+    recorded: bool
+    blood: bool
 
 
-def findings_of(batch: Batch, row: int) -> CaseFindings:
-    """Return the findings of one case and their match with its therapy."""
-    at = (batch.findings.row == row).nonzero()[0]
-    levels = tuple(batch.findings.levels[code] for code in dict.fromkeys(batch.findings.codes[at].tolist()))
-    which, kinds = assays(batch)
-    tested = genes_tested_by(*kinds[int(which[row])]) if batch.findings_recorded[row] else None
-    therapy, code = batch.texts["therapy"], batch.texts["histology"]
-    lineage = histology.lineage(code.levels[code.codes[row]]) if code.codes[row] >= 0 else ()
-    facts = regimen(therapy.levels[therapy.codes[row]])
-    found = match(levels, tested, lineage, facts, blood=bool(from_blood(batch)[row] == 1.0))
-    return CaseFindings(levels, tuple(facts_of(levels)), found)
+def findings_of(batch: Batch) -> CaseFindings:
+    """Return the findings of the one case of a batch and their match with its therapy."""
+    levels, recorded = batch.findings.levels, bool(batch.findings_recorded[0])
+    _, kinds = assays(batch)
+    tested = genes_tested_by(*kinds[0]) if recorded else None
+    codes = batch.texts["histology"].levels
+    key, blood = batch.texts["therapy"].levels[0], bool(from_blood(batch)[0] == 1.0)
+    found = match(levels, tested, histology.lineage(codes[0]) if codes else (), regimen(key), blood=blood)
+    return CaseFindings(key, tuple(facts_of(levels)), found, recorded, blood)
 
 
-def shown_of(batch: Batch, row: int, values: FloatArray) -> Sequence[Shown]:
-    """Return one :class:`Shown` per feature, in the order of the columns."""
-    found = findings_of(batch, row)
-    shown = [_status(status, float(values[place]), found.facts) for place, status in enumerate(STATUSES)]
-    for name, text, *_ in TOGETHER:
-        shown.append(_flag(name, text, float(values[PLACE[name]]), (), ()))
-    shown.append(_match(found.match))
-    for column in COLUMNS[PLACE[MATCH_STATES[-1][0]] + 1 :]:
-        sources = _behind(found.match, column.name)
-        shown.append(
-            _flag(column.name, _REST_TEXTS[column.name], float(values[PLACE[column.name]]), sources, (), column.unit)
-        )
-    return shown
+def shown_of(batch: Batch, values: FloatArray) -> Sequence[Shown]:
+    """Return one :class:`Shown` per feature of the one case of a batch, in the order of the columns.
+
+    Parameters
+    ----------
+    values
+        Its columns, shape (len(COLUMNS),).
+    """
+    found, numbers = findings_of(batch), values.tolist()
+    return (
+        *(_status(status, place, numbers[place], found) for place, status in enumerate(STATUSES)),
+        *(_together(name, text, numbers[PLACE[name]]) for name, text, *_ in TOGETHER),
+        *shown_match(found.regimen, found.facts, found.match, numbers),
+        _passengers(numbers[PLACE["passengers_log1p"]]),
+        _haematopoiesis(numbers[PLACE["clonal_haematopoiesis_log1p"]], found),
+        _from_blood(numbers[PLACE["findings_from_blood"]], found),
+        _disagreement(numbers[PLACE["specimens_disagree"]]),
+        _transformation(numbers[PLACE["small_cell_transformation"]]),
+    )
 
 
-def _behind(found: Match, name: str) -> tuple[str, ...]:
-    if name == "resistance_present":
-        return tuple(f"{one} ({class_row(one).source})" for one in found.resistance_ids)
-    return found.sources if name == "match_evidence_level" else ()
-
-
-def _match(found: Match) -> Shown:
-    names = ", ".join(class_row(one).name for one in found.class_ids)
-    text = _STATE_TEXTS[found.status] + (f": {names}" if names else "")
-    unknown = (text,) if found.status in {"untested", "not_detected"} else ()
-    return Shown(MATCH, "alterations", found.status, "", text, found.sources, unknown)
-
-
-def _status(status: Status, value: float, facts: Iterable[LevelFacts]) -> Shown:
-    behind = [f for f in facts if f.present >> STATUSES.index(status) & 1]
-    texts = tuple(sorted({f"{f.reading.gene} {f.reading.text}" for f in behind}))
-    sources = tuple(sorted({f"{one} ({class_row(one).source})" for f in behind for one in f.reading.narrowest}))
-    return _flag(status.name, status.text, value, sources, texts)
-
-
-def _flag(
-    name: str, text: str, value: float, sources: tuple[str, ...], behind: tuple[str, ...], unit: str = "flag"
+def _shown(
+    feature: str, value: float | str | bool | None, text: str, unknown: str = "", sources: Iterable[str] = ()
 ) -> Shown:
+    return Shown(feature, "alterations", value, "", text, tuple(sources), (unknown,) if unknown else ())
+
+
+def _status(status: Status, place: int, value: float, found: CaseFindings) -> Shown:
     if math.isnan(value):
-        return Shown(name, "alterations", None, unit, f"{text}: unknown", (), (f"{text}: not tested or not recorded",))
-    if unit != "flag":
-        return Shown(name, "alterations", round(value, 6), unit, text, sources)
-    said = f"{text}: {', '.join(behind) or 'yes'}" if value else f"{text}: no"
-    return Shown(name, "alterations", bool(value), unit, said, sources)
+        return _shown(status.name, None, f"{status.text} not known", _why_unknown(status, found))
+    if not value:
+        return _shown(status.name, False, f"no {status.text}{' in blood' if found.blood else ''}")
+    behind = [fact.reading for fact in found.facts if fact.present >> place & 1]
+    gene_is_said = len(status.genes) == 1 and " or " not in status.text
+    names = sorted({_named(reading.gene, reading.text, gene_is_said) for reading in behind})
+    sources = sorted({f"{one} ({class_row(one).source})" for reading in behind for one in reading.narrowest})
+    return _shown(status.name, True, f"{status.text} ({listed(names)})", sources=sources)
 
 
-def warnings_of(batch: Batch, row: int) -> Sequence[str]:
-    """Return coded warnings about one case."""
-    return (*_specimen_warnings(batch, row), *_finding_warnings(findings_of(batch, row)))
+def _named(gene: str, text: str, gene_is_said: bool) -> str:
+    return text if gene_is_said or "::" in text else f"{gene} {text}"
 
 
-def _specimen_warnings(batch: Batch, row: int) -> list[str]:
-    days = float(batch.numbers["specimen.days_before_index"][row])
+def listed(names: Sequence[str]) -> str:
+    """Return names as a short list.
+
+    Examples
+    --------
+    >>> listed(["KRAS G12C", "EGFR L858R", "BRAF V600E", "MET amplification"])
+    'KRAS G12C, EGFR L858R, +2'
+    """
+    more = [f"+{len(names) - MOST_NAMED}"] if len(names) > MOST_NAMED else []
+    return ", ".join([*names[:MOST_NAMED], *more])
+
+
+def _why_unknown(status: Status, found: CaseFindings) -> str:
+    if not found.recorded:
+        return _NOT_RECORDED
+    if any(fact.reading.unreadable and fact.reading.gene in status.genes for fact in found.facts):
+        return "a finding in this gene could not be read"
+    in_blood = found.blood and not any(fact.of_tumour for fact in found.facts)
+    genes = ", ".join(status.genes)
+    return "blood without a sign of tumour DNA" if in_blood else f"not reported, and no assay that tested {genes}"
+
+
+def _together(name: str, text: str, value: float) -> Shown:
+    if math.isnan(value):
+        return _shown(name, None, f"{text} not known", "at least one of the two is not known")
+    return _shown(name, bool(value), text if value else f"no {text}")
+
+
+def _passengers(log1p: float) -> Shown:
+    if math.isnan(log1p):
+        return _shown("passengers_log1p", None, "number of passenger mutations not known", _NOT_RECORDED)
+    count = round(math.expm1(log1p))
+    text = f"{count or 'no'} passenger mutation{'' if count == 1 else 's'}"
+    return _shown("passengers_log1p", count, text)
+
+
+def _haematopoiesis(log1p: float, found: CaseFindings) -> Shown:
+    feature = "clonal_haematopoiesis_log1p"
+    if math.isnan(log1p):
+        why = "told apart in blood only" if found.recorded else _NOT_RECORDED
+        return _shown(feature, None, "clonal haematopoiesis not known", why)
+    count = round(math.expm1(log1p))
+    text = f"{count or 'no'} clonal-haematopoiesis finding{'' if count == 1 else 's'} in blood"
+    return _shown(feature, count, text)
+
+
+def _from_blood(value: float, found: CaseFindings) -> Shown:
+    if math.isnan(value):
+        why = "neither the specimen nor its panel says tissue or blood" if found.recorded else _NOT_RECORDED
+        return _shown("findings_from_blood", None, "source of the findings not known", why)
+    source = "blood" if value else "tissue"
+    return _shown("findings_from_blood", source, f"findings from {source}")
+
+
+def _disagreement(value: float) -> Shown:
+    if math.isnan(value):
+        text = "agreement of specimens not known"
+        return _shown("specimens_disagree", None, text, "there is no second specimen with findings")
+    return _shown(
+        "specimens_disagree", bool(value), f"specimens with {'different drivers' if value else 'the same drivers'}"
+    )
+
+
+def _transformation(value: float) -> Shown:
+    text = "small-cell transformation"
+    return _shown("small_cell_transformation", bool(value), text if value else f"no {text} recorded")
+
+
+def warnings_of(batch: Batch) -> Sequence[str]:
+    """Return coded warnings about the one case of a batch."""
+    return (*_specimen_warnings(batch), *_finding_warnings(findings_of(batch)))
+
+
+def _specimen_warnings(batch: Batch) -> list[str]:
+    days = float(batch.numbers["specimen.days_before_index"][0])
     if days > OLD_SPECIMEN_DAYS:
         return [
             f"old_specimen: the specimen was {days:.0f} days old at the index date, more than {OLD_SPECIMEN_DAYS:.0f}"

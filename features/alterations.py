@@ -25,7 +25,7 @@ from features.finding_levels import (
     cells_of,
     facts_of,
     from_blood,
-    tested_mask,
+    mask_tested_by,
 )
 from features.runs import Runs
 from features.target_match import MatchColumns, match_columns
@@ -87,7 +87,7 @@ def counted(findings: Findings, facts: Sequence[LevelFacts], n: int, blood: Floa
 def statuses(batch: Batch, found: Counted, blood: FloatArray, assayed: Assays) -> FloatArray:
     """Return the status columns, shape (n, len(STATUSES)): 1 present, 0 negative, NaN unknown."""
     which, kinds = assayed
-    by_assay = np.array([tested_mask(*kind) for kind in kinds], dtype=np.int64)[which]
+    by_assay = np.array([mask_tested_by(*kind) for kind in kinds], dtype=np.int64)[which]
     ruled_out = (found.negative | by_assay * batch.findings_recorded) & ~found.blocked
     ruled_out[(blood == 1.0) & ~found.of_tumour] = 0
     negative = (ruled_out[:, None] & STATUS_GENE_MASKS) == STATUS_GENE_MASKS
@@ -208,11 +208,12 @@ class AlterationsBuilder:
 
     def show(self, batch: Batch, row: int) -> Sequence[Shown]:
         """Return one :class:`~features.contract.Shown` per feature of one case."""
-        return shown_of(batch, row, self.build(batch)[row])
+        one = batch.only(row)
+        return shown_of(one, self.build(one)[0])
 
     def warnings(self, batch: Batch, row: int) -> Sequence[str]:
         """Return coded warnings: old specimen, unreadable notation, a therapy undone or not met."""
-        return warnings_of(batch, row)
+        return warnings_of(batch.only(row))
 
     def fit(self, batch: Batch) -> Self:  # noqa: ARG002  (the contract of all builders)
         """Return itself: nothing is learned."""

@@ -64,6 +64,11 @@ class Coded:
         table = (*self.levels, None)
         return [table[code] for code in self.codes.tolist()]
 
+    def at(self, places: IntArray | slice) -> Coded:
+        """Return some of the texts, with only those levels that they have."""
+        found = self.codes[places].tolist()
+        return Coded.of([None if code == UNKNOWN else self.levels[code] for code in found])
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -88,6 +93,20 @@ class Findings:
     cancer_cell_fraction: FloatArray = field(default_factory=lambda: _NO_FLOATS)
     copies: FloatArray = field(default_factory=lambda: _NO_FLOATS)
 
+    def only(self, row: int) -> Findings:
+        """Return the findings of one case, as those of case 0."""
+        here = slice(*np.searchsorted(self.row, [row, row + 1]).tolist())
+        places: dict[int, int] = {}
+        codes = [places.setdefault(code, len(places)) for code in self.codes[here].tolist()]
+        return Findings(
+            np.zeros(len(codes), dtype=np.int64),
+            np.array(codes, dtype=np.int64),
+            tuple(self.levels[code] for code in places),
+            self.vaf[here],
+            self.cancer_cell_fraction[here],
+            self.copies[here],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Priors:
@@ -105,6 +124,20 @@ class Priors:
     started_days: FloatArray = field(default_factory=lambda: _NO_FLOATS)
     ended_days: FloatArray = field(default_factory=lambda: _NO_FLOATS)
     recorded: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+
+    def only(self, row: int) -> Priors:
+        """Return the regimens of one case, as those of case 0."""
+        here = slice(*np.searchsorted(self.row, [row, row + 1]).tolist())
+        return Priors(
+            self.row[here] - row,
+            self.regimen.at(here),
+            self.line[here],
+            self.setting.at(here),
+            self.best_response.at(here),
+            self.started_days[here],
+            self.ended_days[here],
+            self.recorded[row : row + 1],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +172,21 @@ class Batch:
     findings_recorded: NDArray[np.bool_]
     other_findings: Findings
     priors: Priors
+
+    def only(self, row: int) -> Batch:
+        """Return the batch of one case: what it would be had that case been laid out alone."""
+        if self.n == 1:
+            return self
+        here = slice(row, row + 1)
+        return Batch(
+            n=1,
+            numbers={path: values[here] for path, values in self.numbers.items()},
+            texts={path: coded.at(here) for path, coded in self.texts.items()},
+            findings=self.findings.only(row),
+            findings_recorded=self.findings_recorded[here],
+            other_findings=self.other_findings.only(row),
+            priors=self.priors.only(row),
+        )
 
 
 def regimen_key(agents: Iterable[str] | None, regimen_class: str | None) -> str:

@@ -156,7 +156,7 @@ def genes_tested_by(listed: str | None, panel: str | None) -> frozenset[str] | N
 
 
 @lru_cache(maxsize=4096)
-def tested_mask(listed: str | None, panel: str | None) -> int:
+def mask_tested_by(listed: str | None, panel: str | None) -> int:
     """Return the bits of :data:`GENE_BITS` that an assay tested."""
     tested = genes_tested_by(listed, panel)
     if tested is None:

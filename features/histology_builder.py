@@ -108,13 +108,14 @@ class HistologyBuilder:
         """Return the histology with the levels it counts as, and the change since diagnosis."""
         code = _text(batch.texts["histology"], row)
         known = self._levels_of(code)
-        counted = f"; counted as {', '.join(known)}" if known else "; no level with enough training cases"
+        counted = (f"counted as {', '.join(known)}",) if known else ()
+        unknown = () if known else ("no level of it has enough training cases",)
         before = _text(batch.texts["histology_at_diagnosis"], row)
         changed = bool(before) and before != code
-        change = f"was {_named(before)} at diagnosis" if changed else "no change since diagnosis is recorded"
+        change = f"change from {_named(before)} at diagnosis" if changed else "no change of histology recorded"
         return (
-            Shown("histology", "histology", code or None, "", _named(code) + counted, _sources(code)),
-            Shown("histology_changed", "histology", changed, "flag", change, (CHANGE_SOURCE,) if changed else ()),
+            Shown("histology", "histology", code or None, "", _named(code), (*_sources(code), *counted), unknown),
+            Shown("histology_changed", "histology", changed, "", change, (CHANGE_SOURCE,) if changed else ()),
         )
 
     def warnings(self, batch: Batch, row: int) -> Sequence[str]:
@@ -165,7 +166,7 @@ def _text(coded: Coded, row: int) -> str:
 
 
 def _named(code: str) -> str:
-    return f"{histology.row(code).name} ({code})" if code else "unknown"
+    return f"{histology.row(code).name} ({code})" if code else "histology not known"
 
 
 def _sources(code: str) -> tuple[str, ...]:

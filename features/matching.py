@@ -145,7 +145,7 @@ def covers(tested: frozenset[str], gene: str) -> bool:
 
 
 @lru_cache(maxsize=65_536)
-def tested_bits(tested: frozenset[str], key: str) -> int:
+def needs_tested_by(tested: frozenset[str], key: str) -> int:
     """Return the mask of needed genes that an assay tested; protein expression is not tested by sequencing."""
     bits = 0
     for place, (gene, needed) in enumerate(needs_of(key).by_gene):
@@ -213,7 +213,7 @@ def _without_match(
         return "not_applicable", ()
     if wrong:
         return "wrong_class", tuple(sorted({one for reading in wrong for one in reading.narrowest}))
-    by_assay = tested_bits(tested, key) if tested is not None else 0
+    by_assay = needs_tested_by(tested, key) if tested is not None else 0
     firm = soft = 0
     for one in findings:
         if one.status == "absent" and not blood:

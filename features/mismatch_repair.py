@@ -160,13 +160,12 @@ class MismatchRepairBuilder:
         deficient, conflict = status.deficient[row], bool(status.conflict[row])
         tests = _tests(batch, row)
         value = None if np.isnan(deficient) else "deficient" if deficient else "proficient"
-        text = f"{value or 'unknown'} ({_confidence(value, conflict, status.methods[row])}): {tests or 'no test'}"
-        unknown = () if value else ("mismatch-repair status: it decides most where it is deficient",)
+        text = f"MMR {value or ('undecided' if tests else 'not known')}" + (f" ({tests})" if tests else "")
+        unsure = _unsure(value, conflict, status.methods[row])
+        said = f"conflicting MMR tests ({tests})" if conflict else "no conflicting MMR tests"
         return (
-            Shown("mmr_deficient", "mmr", value, "", text, (SIGN_SOURCE,), unknown),
-            Shown(
-                "mmr_conflict", "mmr", conflict, "flag", f"tests disagree: {tests}" if conflict else "no disagreement"
-            ),
+            Shown("mmr_deficient", "mmr", value, "", text, (SIGN_SOURCE,), (unsure,) if unsure else ()),
+            Shown("mmr_conflict", "mmr", conflict, "", said),
         )
 
     def warnings(self, batch: Batch, row: int) -> Sequence[str]:
@@ -191,13 +190,15 @@ class MismatchRepairBuilder:
         return cls()
 
 
-def _confidence(value: str | None, conflict: bool, methods: float) -> str:
-    """Return ``high`` for two or more agreeing methods, ``moderate`` for one, ``low`` otherwise."""
+def _unsure(value: str | None, conflict: bool, methods: float) -> str:
+    """Say how sure the status is; nothing where two or more methods agree."""
     if value is None:
-        return "undecided"
-    if conflict or methods < 1:
-        return "low confidence"
-    return "high confidence" if methods > 1 else "moderate confidence"
+        return "mismatch-repair status undecided: it decides most where it is deficient"
+    if conflict:
+        return "low confidence: tests disagree"
+    if methods < 1:
+        return "low confidence: the method is not recorded"
+    return "" if methods > 1 else "moderate confidence: one method"
 
 
 def _tests(batch: Batch, row: int) -> str:

@@ -125,33 +125,16 @@ class MutationalBurdenBuilder:
         """Return what was reported, how it was changed, and how sure it is."""
         measured = on_common_scale(batch)
         value = float(measured.mut_per_mb[row])
-        unknown = ("tissue TMB",)
         if math.isnan(value):
-            panel = Shown("tmb_mut_per_mb", "tmb", None, "mut/Mb", "TMB of tissue is not known", (), unknown)
-            within = Shown("tmb_within_histology", "tmb", None, "percentile", "TMB of tissue is not known", (), unknown)
+            why = ("tissue TMB is not given and cannot be counted",)
+            panel = Shown("tmb_mut_per_mb", "tmb", None, "mut/Mb", "TMB not known", (), why)
+            within = Shown("tmb_within_histology", "tmb", None, "percentile", "TMB percentile not known", (), why)
         else:
-            panel = self._shown(batch, row, value, bool(measured.derived[row]))
+            panel = _shown_panel(batch, row, value, bool(measured.derived[row]))
             within = _shown_within(batch, row, value)
         exome = _shown_count(batch, row, "tmb_exome_count", "tmb.exome_nonsynonymous_count", EXOME_SOURCE)
         blood = _shown_count(batch, row, "tmb_blood_count", "tmb.blood_count", BLOOD_SOURCE)
         return panel, within, exome, blood
-
-    def _shown(self, batch: Batch, row: int, value: float, derived: bool) -> Shown:
-        found = _panel(batch, row)
-        parts = [f"{value:.3g} mut/Mb"]
-        if derived:
-            parts.append("counted from the listed alterations that change a protein")
-        if value > CAP_MUT_PER_MB:
-            parts.append(f"counted as {CAP_MUT_PER_MB:g}, the cap")
-        if found is not None and found.size_mb is not None:
-            sd = counting_sd(value, found.size_mb)
-            parts.append(f"counting error (1 sd) {sd:.2g} on {found.size_mb:g} Mb of {found.name}")
-        if found is not None and found.calibration is not None:
-            parts.append(f"from the scale of {found.name} by {found.calibration.source}")
-        else:
-            parts.append("no published calibration of this panel: kept on its own scale")
-        sources = (SIGN_SOURCE,) if found is None else (SIGN_SOURCE, f"panels.csv:{found.name}")
-        return Shown("tmb_mut_per_mb", "tmb", round(value, 6), "mut/Mb", "; ".join(parts), sources)
 
     def warnings(self, batch: Batch, row: int) -> Sequence[str]:
         """Warn about TMB that was counted here, of blood, of a small or of an unknown panel."""
@@ -188,17 +171,56 @@ def _panel(batch: Batch, row: int) -> panels.Panel | None:
     return panels.find(coded.levels[coded.codes[row]]) if coded.codes[row] >= 0 else None
 
 
+def _shown_panel(batch: Batch, row: int, value: float, derived: bool) -> Shown:
+    """Return TMB in words; where it stands on the common scale is a source, how unsure it is stands with the unknown."""
+    found = _panel(batch, row)
+    sources, unsure = [SIGN_SOURCE], []
+    if derived:
+        unsure.append("counted from the listed alterations that change a protein")
+    if found is not None:
+        sources.append(f"panels.csv:{found.name}")
+    if found is not None and found.size_mb is not None:
+        sd = counting_sd(value, found.size_mb)
+        unsure.append(f"counting error (1 sd) {sd:.2g} mut/Mb on {found.size_mb:g} Mb of {found.name}")
+    if found is not None and found.calibration is not None:
+        sources.append(f"from the scale of {found.name} by {found.calibration.source}")
+    else:
+        unsure.append("no published calibration of this panel: kept on its own scale")
+    notes = [f"counted as {CAP_MUT_PER_MB:g}, the cap"] if value > CAP_MUT_PER_MB else []
+    notes += ["derived"] if derived else []
+    text = f"TMB {value:.3g} mut/Mb" + (f" ({'; '.join(notes)})" if notes else "")
+    return Shown("tmb_mut_per_mb", "tmb", round(value, 6), "mut/Mb", text, tuple(sources), tuple(unsure))
+
+
 def _shown_within(batch: Batch, row: int, value: float) -> Shown:
     coded = batch.texts["histology"]
     reference = reference_of(coded.levels[coded.codes[row]])
     z = (math.log2(1 + value) - reference.median) / reference.sd
-    percentile = round(50 * (1 + math.erf(z / math.sqrt(2))), 1)
-    text = f"at about the {percentile:.0f}th of 100 within {reference.code} (quartiles of {reference.n} tumours)"
-    return Shown("tmb_within_histology", "tmb", percentile, "percentile", text, (reference.source,))
+    percentile = min(max(round(50 * (1 + math.erf(z / math.sqrt(2)))), 1), 99)
+    among = "all cancers" if reference.code == PAN_CANCER else reference.code
+    text = f"TMB at the {ordinal(percentile)} percentile within {among}"
+    sources = (reference.source, f"quartiles of {reference.n} tumours")
+    return Shown("tmb_within_histology", "tmb", percentile, "percentile", text, sources)
+
+
+def ordinal(number: int) -> str:
+    """Return a number as a rank.
+
+    Examples
+    --------
+    >>> [ordinal(number) for number in (1, 2, 3, 11, 53, 78)]
+    ['1st', '2nd', '3rd', '11th', '53rd', '78th']
+    """
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else endings.get(number % 10, 'th')}"
+
+
+_COUNTS = {"tmb_exome_count": "exome TMB", "tmb_blood_count": "blood TMB"}
 
 
 def _shown_count(batch: Batch, row: int, feature: str, path: str, source: str) -> Shown:
-    value = float(batch.numbers[path][row])
+    value, words = float(batch.numbers[path][row]), _COUNTS[feature]
     if math.isnan(value):
-        return Shown(feature, "tmb", None, "mutations", "not known", (), (path,))
-    return Shown(feature, "tmb", value, "mutations", f"{value:g} mutations, on a scale of its own", (source,))
+        return Shown(feature, "tmb", None, "mutations", f"{words} not known", (), (path,))
+    text = f"{words} {value:g} mutation{'' if value == 1 else 's'}"
+    return Shown(feature, "tmb", value, "mutations", text, (source, "a scale of its own, never mut/Mb"))

@@ -26,14 +26,19 @@ LORIS = "doi 10.1038/s43018-024-00772-7"
 BOTH = ("checkpoint", "targeted")
 CHECKPOINT = ("checkpoint",)
 
+PERCENT = "{label} {value:g}%"
+_UNIT_SAID = {"grade": "", "ratio": "", "points": "", "flag": "", "sites": ""}
+"""Units that a reader does without."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One number of a patient as a column: capped, then as it is or as log2(1 + value)."""
+    """One number of a patient as a column: capped, then as it is or as log2(1 + value); ``said`` puts it in words."""
 
     feature: str
     unit: str
     label: str
+    said: str = "{label} {value:g}"
     cap: float = math.inf
     log: bool = False
     sign: Literal[-1, 0, 1] = 0
@@ -60,6 +65,7 @@ class Graded:
     column_name: str
     label: str
     grades: Mapping[str, float]
+    said: str
     sign: Literal[-1, 0, 1] = 0
     source: str = ""
     families: tuple[str, ...] = BOTH
@@ -77,39 +83,50 @@ class Graded:
 
 
 MEASURED: tuple[Measured, ...] = (
-    Measured("age_years", "years", "age", cap=85),
-    Measured("ecog", "grade", "ECOG performance status"),
-    Measured("albumin_g_per_dl", "g/dL", "albumin", sign=1, source=LORIS),
-    Measured("nlr", "ratio", "neutrophils over lymphocytes", cap=25, log=True, sign=-1, source=LORIS),
-    Measured("ldh_ratio_to_upper_limit", "ratio", "LDH over its upper limit", log=True),
-    Measured("hemoglobin_g_per_dl", "g/dL", "haemoglobin"),
-    Measured("platelets_per_nl", "10^9/L", "platelets", log=True),
-    Measured("bmi_kg_per_m2", "kg/m2", "body mass index"),
-    Measured(
-        "pdl1_tps_percent", "%", "PD-L1 on tumour cells (TPS)", sign=1, source="PMID 25891174", families=CHECKPOINT
-    ),
-    Measured("pdl1_cps", "points", "PD-L1 combined score (CPS)", sign=1, source="PMID 29543932", families=CHECKPOINT),
-    Measured("pdl1_ic_percent", "%", "PD-L1 on immune cells (IC)", sign=1, source="PMID 26952546", families=CHECKPOINT),
+    Measured("age_years", "years", "age", "{label} {value:g} years", cap=85),
+    Measured("ecog", "grade", "ECOG"),
+    Measured("albumin_g_per_dl", "g/dL", "albumin", "{label} {value:g} g/dL", sign=1, source=LORIS),
+    Measured("nlr", "ratio", "neutrophil-to-lymphocyte ratio", cap=25, log=True, sign=-1, source=LORIS),
+    Measured("ldh_ratio_to_upper_limit", "ratio", "LDH", "{label} {value:g} times the upper limit", log=True),
+    Measured("hemoglobin_g_per_dl", "g/dL", "haemoglobin", "{label} {value:g} g/dL"),
+    Measured("platelets_per_nl", "10^9/L", "platelets", "{label} {value:g} x 10^9/L", log=True),
+    Measured("bmi_kg_per_m2", "kg/m2", "BMI", "{label} {value:g} kg/m2"),
+    Measured("pdl1_tps_percent", "%", "PD-L1 TPS", PERCENT, sign=1, source="PMID 25891174", families=CHECKPOINT),
+    Measured("pdl1_cps", "points", "PD-L1 CPS", sign=1, source="PMID 29543932", families=CHECKPOINT),
+    Measured("pdl1_ic_percent", "%", "PD-L1 IC", PERCENT, sign=1, source="PMID 26952546", families=CHECKPOINT),
     Measured("brain_metastases", "flag", "brain metastases"),
     Measured("liver_metastases", "flag", "liver metastases", sign=-1, source="PMID 28411193", families=CHECKPOINT),
     Measured("bone_metastases", "flag", "bone metastases"),
-    Measured("metastatic_sites", "sites", "organs with metastases"),
+    Measured("metastatic_sites", "sites", "number of organs with metastases"),
 )
 """Signs: Garon 2015 (TPS), Fuchs 2018 (CPS), Rosenberg 2016 (IC), Tumeh 2017 (liver). Without a source: sign 0."""
 
 GRADED: tuple[Graded, ...] = (
-    Graded("sex", "sex_female", "sex", {"female": 1.0, "male": 0.0}),
+    Graded("sex", "sex_female", "sex", {"female": 1.0, "male": 0.0}, "{value} sex"),
     Graded(
         "pdl1_tc_ic",
         "pdl1_tc_ic_class",
-        "PD-L1 class of SP142 (TC/IC)",
+        "PD-L1 class of SP142",
         {"TC0/IC0": 0.0, "TC1+/IC1+": 1.0, "TC2+/IC2+": 2.0, "TC3/IC3": 3.0},
+        "PD-L1 {value} (SP142)",
         sign=1,
         source="PMID 26970723",
         families=CHECKPOINT,
     ),
-    Graded("imdc_risk", "imdc_risk_grade", "IMDC risk", {"favorable": 0.0, "intermediate": 1.0, "poor": 2.0}),
-    Graded("smoking", "ever_smoker", "smoking", {"never": 0.0, "former": 1.0, "current": 1.0, "ever": 1.0}),
+    Graded(
+        "imdc_risk",
+        "imdc_risk_grade",
+        "IMDC risk",
+        {"favorable": 0.0, "intermediate": 1.0, "poor": 2.0},
+        "IMDC {value} risk",
+    ),
+    Graded(
+        "smoking",
+        "ever_smoker",
+        "smoking history",
+        {"never": 0.0, "former": 1.0, "current": 1.0, "ever": 1.0},
+        "{value} smoker",
+    ),
 )
 """Sign of the TC/IC class: Fehrenbacher 2016 (POPLAR)."""
 
@@ -175,20 +192,20 @@ class PatientBuilder:
 
 
 def _shown_number(item: Measured, value: float) -> Shown:
-    sources = (item.source,) if item.source else ()
+    sources, unit = (item.source,) if item.source else (), _UNIT_SAID.get(item.unit, item.unit)
     if math.isnan(value):
-        return Shown(item.feature, "patient", None, item.unit, f"{item.label} is not known", sources, (item.path,))
+        return Shown(item.feature, "patient", None, unit, f"{item.label} not known", sources, (item.path,))
     if item.unit == "flag":
-        text = f"{item.label}: {'yes' if value else 'no'}"
-        return Shown(item.feature, "patient", bool(value), item.unit, text, sources)
-    capped = f", counted as {item.cap:g}, the cap" if value > item.cap else ""
-    return Shown(item.feature, "patient", value, item.unit, f"{item.label} {value:g} {item.unit}{capped}", sources)
+        return Shown(item.feature, "patient", bool(value), unit, item.label if value else f"no {item.label}", sources)
+    capped = f" (counted as {item.cap:g}, the cap)" if value > item.cap else ""
+    text = item.said.format(label=item.label, value=value) + capped
+    return Shown(item.feature, "patient", int(value) if value.is_integer() else value, unit, text, sources)
 
 
 def _shown_text(item: Graded, batch: Batch, row: int) -> Shown:
     coded = batch.texts[item.path]
     sources = (item.source,) if item.source else ()
     if coded.codes[row] < 0:
-        return Shown(item.feature, "patient", None, "", f"{item.label} is not known", sources, (item.path,))
+        return Shown(item.feature, "patient", None, "", f"{item.label} not known", sources, (item.path,))
     value = coded.levels[coded.codes[row]]
-    return Shown(item.feature, "patient", value, "", f"{item.label}: {value}", sources)
+    return Shown(item.feature, "patient", value, "", item.said.format(value=value), sources)

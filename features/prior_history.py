@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.batch import Batch, Coded, Priors
 from features.last_regimen import LastRegimen, last_regimen
 from features.line_derivation import Counted, Lines, counted, lines_before
 from features.prior_classes import classes_before
@@ -24,7 +23,7 @@ from features.prior_classes import classes_before
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from features.batch import FloatArray
+    from features.batch import Batch, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +71,4 @@ def history_of(batch: Batch) -> History:
         last_regimen(batch.priors, listed, batch.n),
         listed,
         complete,
-    )
-
-
-def only(batch: Batch, row: int) -> Batch:
-    """Return the batch of one case, with what :func:`history_of` reads and nothing else.
-
-    Levels are kept, so that codes mean the same.
-    """
-    priors = batch.priors
-    here = slice(*np.searchsorted(priors.row, [row, row + 1]))
-    fields = ("prior_systemic_therapy", "prior_lines")
-    therapy = batch.texts["therapy"]
-    return Batch(
-        n=1,
-        numbers={path: batch.numbers[path][row : row + 1] for path in fields},
-        texts={"therapy": Coded(therapy.codes[row : row + 1], therapy.levels)},
-        findings=type(batch.findings)(),
-        findings_recorded=np.zeros(1, dtype=np.bool_),
-        other_findings=type(batch.findings)(),
-        priors=Priors(
-            row=priors.row[here] - row,
-            regimen=Coded(priors.regimen.codes[here], priors.regimen.levels),
-            line=priors.line[here],
-            setting=Coded(priors.setting.codes[here], priors.setting.levels),
-            best_response=Coded(priors.best_response.codes[here], priors.best_response.levels),
-            started_days=priors.started_days[here],
-            ended_days=priors.ended_days[here],
-            recorded=priors.recorded[row : row + 1],
-        ),
     )

@@ -19,21 +19,22 @@ if TYPE_CHECKING:
 RULES = "rules of line derivation (features/line_derivation.py)"
 
 _WORDS = {
-    "checkpoint": ("prior_checkpoint", "a checkpoint inhibitor before"),
-    "ctla4": ("prior_ctla4", "a CTLA-4 inhibitor before"),
-    "targeted": ("prior_targeted", "a targeted drug before"),
-    "platinum": ("prior_platinum", "platinum chemotherapy before"),
-    "same_class": ("same_class_before", "a drug of the same class before"),
-    "same_generation": ("same_generation_before", "a drug of the same or a newer generation of this class before"),
+    "checkpoint": ("prior_checkpoint", "prior checkpoint inhibitor"),
+    "ctla4": ("prior_ctla4", "prior CTLA-4 inhibitor"),
+    "targeted": ("prior_targeted", "prior targeted therapy"),
+    "platinum": ("prior_platinum", "prior platinum chemotherapy"),
+    "same_class": ("same_class_before", "prior drug of the same class"),
+    "same_generation": ("same_generation_before", "prior drug of the same or a newer generation"),
 }
 
 
 def shown_history(batch: Batch, history: History) -> list[Shown]:
     """Return one :class:`Shown` per feature of the one case of a batch."""
+    seen = _seen(batch)
     return [
         _any_before(history),
         _lines(history),
-        *(_class(history, place, *_WORDS[fact], _seen(batch)) for place, fact in enumerate(FACTS)),
+        *(_class(history, place, *_WORDS[fact], seen) for place, fact in enumerate(FACTS)),
         _last_response(history),
         _interval(history),
     ]
@@ -45,13 +46,13 @@ def _known(value: float) -> float | None:
 
 def _flag(feature: str, value: float, words: str, why_unknown: str, sources: tuple[str, ...] = ()) -> Shown:
     if np.isnan(value):
-        return Shown(feature, "prior_lines", None, "flag", f"not known: {words}", sources, (why_unknown,))
-    return Shown(feature, "prior_lines", bool(value), "flag", words if value else f"no: {words}", sources)
+        return Shown(feature, "prior_lines", None, "", f"{words} not known", sources, (why_unknown,))
+    return Shown(feature, "prior_lines", bool(value), "", words if value else f"no {words}", sources)
 
 
 def _any_before(history: History) -> Shown:
     why = "neither prior_systemic_therapy nor prior_lines nor prior_therapies is given"
-    return _flag("prior_systemic_therapy", history.any_before[0], "systemic therapy before", why)
+    return _flag("prior_systemic_therapy", history.any_before[0], "prior systemic therapy", why)
 
 
 def _lines(history: History) -> Shown:
@@ -59,10 +60,10 @@ def _lines(history: History) -> Shown:
     if np.isnan(number):
         why = "prior_lines is not given and cannot be derived from prior_therapies"
         return Shown("prior_lines", "prior_lines", None, "lines", "number of prior lines not known", (), (why,))
-    one = "line" if number == 1 else "lines"
-    how = "" if source == GIVEN else f" ({SOURCES[source]})"
-    text = f"{number:g} systemic {one} in the metastatic setting before{how}"
-    return Shown("prior_lines", "prior_lines", float(number), "lines", text, (RULES,) if source == DERIVED else ())
+    how = "" if source == GIVEN or number == 0 else f" ({SOURCES[source]})"
+    lines = "no prior lines" if number == 0 else f"{number:g} prior line{'' if number == 1 else 's'}"
+    text = f"{lines} of systemic therapy in the metastatic setting{how}"
+    return Shown("prior_lines", "prior_lines", int(number), "lines", text, (RULES,) if source == DERIVED else ())
 
 
 def _seen(batch: Batch) -> tuple[str, ...]:
@@ -80,18 +81,18 @@ def _last_response(history: History) -> Shown:
     rank = _known(history.last.response_rank[0])
     if rank is not None:
         response = next(name for name, value in RANK.items() if value == rank)
-        return Shown("last_response", "prior_lines", response, "", f"best response to the last regimen: {response}")
+        return Shown("last_response", "prior_lines", response, "", f"best response {response} to the last therapy")
     if history.any_before[0] == 0:
-        return Shown("last_response", "prior_lines", "none", "", "no regimen before")
+        return Shown("last_response", "prior_lines", "untreated", "", "no last therapy to respond to (untreated)")
     why = "the best response to the last regimen, or which regimen was last, is not recorded"
-    return Shown("last_response", "prior_lines", None, "", "response to the last regimen not known", (), (why,))
+    return Shown("last_response", "prior_lines", None, "", "response to the last therapy not known", (), (why,))
 
 
 def _interval(history: History) -> Shown:
     feature, days = "days_since_last_therapy", _known(history.last.days_since_end[0])
     if days is not None:
-        return Shown(feature, "prior_lines", days, "d", f"{days:g} days since the last regimen ended")
+        return Shown(feature, "prior_lines", int(days) if days.is_integer() else days, "d", f"{days:g} day{'' if days == 1 else 's'} since the last therapy")
     if history.any_before[0] == 0:
-        return Shown(feature, "prior_lines", "none", "d", "no regimen before")
+        return Shown(feature, "prior_lines", "untreated", "d", "no time since a last therapy (untreated)")
     why = "the end of the last regimen, or which regimen was last, is not recorded"
-    return Shown(feature, "prior_lines", None, "d", "time since the last regimen not known", (), (why,))
+    return Shown(feature, "prior_lines", None, "d", "time since the last therapy not known", (), (why,))

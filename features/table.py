@@ -142,6 +142,10 @@ class FeatureTable:
         return tuple(Feature(name, groups[name], tuple(found)) for name, found in places.items())
 
     @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(feature.name for feature in self.features)
+
+    @cached_property
     def _first_of_indicator(self) -> IntArray:
         return np.array([places[0] for _, _, places in self._indicators], dtype=np.int64)
 
@@ -159,13 +163,14 @@ class FeatureTable:
 
     def show(self, batch: Batch, row: int) -> dict[str, Shown]:
         """Return, by feature name, how the features of one case are shown to a person."""
-        shown = [item for builder in self.builders for item in builder.show(batch, row)]
-        names = {feature.name for feature in self.features}
-        return {item.feature: item for item in shown if item.feature in names}
+        one = batch.only(row)
+        shown = [item for builder in self.builders for item in builder.show(one, 0)]
+        return {item.feature: item for item in shown if item.feature in self._names}
 
     def warnings(self, batch: Batch, row: int) -> list[str]:
         """Return the coded warnings of all builders about one case."""
-        return [warning for builder in self.builders for warning in builder.warnings(batch, row)]
+        one = batch.only(row)
+        return [warning for builder in self.builders for warning in builder.warnings(one, 0)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the contract and the fitted parameters: the artefact's ``features.json``."""

@@ -14,7 +14,7 @@ import numpy as np
 from features import histology
 from features.finding_levels import distinct, genes_tested_by
 from features.match_levels import LEVEL_SCORE, level_of
-from features.matching import judge, needs_of, negates, tested_bits
+from features.matching import judge, needs_of, negates, needs_tested_by
 from features.runs import Runs
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _needed_and_tested(batch: Batch, assayed: Assays) -> tuple[IntArray, IntArra
     table = []
     for assay, regimen in (divmod(one, len(therapy.levels)) for one in different.tolist()):
         tested, key = genes_tested_by(*kinds[assay]), therapy.levels[regimen]
-        table.append((needs_of(key).all_bits, 0 if tested is None else tested_bits(tested, key)))
+        table.append((needs_of(key).all_bits, 0 if tested is None else needs_tested_by(tested, key)))
     needed, covered = np.array(table, dtype=np.int64).reshape(-1, 2).T[:, inverse]
     return needed, covered * batch.findings_recorded
 

@@ -32,6 +32,11 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = {
 }
 """What is given beside the classes that a regimen is named for."""
 
+_IN_WORDS = {
+    "with_chemotherapy": "chemotherapy in combination",
+    "with_antiangiogenic": "antiangiogenic drug in combination",
+}
+
 _LED_BY_COMPANION = frozenset(part for parts in COMPANIONS.values() for part in parts)
 
 
@@ -115,12 +120,13 @@ class TherapyBuilder:
         key = _key(batch, row)
         facts = regimen(key)
         title = class_facts(facts.therapy_class).title
-        agents = " + ".join(facts.agents) or "agent not recorded"
+        agents = " + ".join(facts.agents)
+        text = f"{agents} ({title})" if agents else f"{title}, agent not recorded"
         sources = tuple(f"{name} (therapies.csv)" for name in facts.agents)
-        shown = [Shown("therapy_class", self.group, facts.therapy_class, "", f"{agents}: {title}", sources)]
+        unknown = () if agents else ("the agent is not recorded",)
+        shown = [Shown("therapy_class", self.group, title, "", text, sources, unknown)]
         for name, flag in zip(COMPANIONS, _companion_flags(key), strict=True):
-            words = name.replace("_", " ")
-            shown.append(Shown(name, self.group, bool(flag), "flag", words if flag else f"not {words}"))
+            shown.append(Shown(name, self.group, bool(flag), "", _IN_WORDS[name] if flag else f"no {_IN_WORDS[name]}"))
         return shown
 
     def warnings(self, batch: Batch, row: int) -> Sequence[str]:

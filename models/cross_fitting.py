@@ -20,6 +20,7 @@ from models.boosted import averaged_output
 from models.boosted_fit import as_term, fit_boosters
 from models.inputs import log_loss
 from models.linear_fit import LinearFit, fit_linear
+from models.ridge_path import RidgePath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +74,7 @@ class CrossFit:
 
 def cross_fit(training: Training, settings: ResponseSettings) -> CrossFit:
     """Fit linear, then boosted, on all cases, and z out of fold for the calibrator."""
-    sweep = _LinearSweep(training, *_chosen(training, settings.linear)) if settings.linear.on else None
+    sweep = _chosen(training, settings.linear) if settings.linear.on else None
 
     def start(without: int | None = None) -> FloatArray:
         return _evidence_alone(training) if sweep is None else sweep.out_of_fold(without)
@@ -108,18 +109,17 @@ def _boosters(training: Training, rows: BoolArray, start: FloatArray, settings: 
 
 
 class _LinearSweep:
-    """Linear fits without one fold or two, each done once."""
+    """Linear fits without one fold or two under one penalty; the cases of each are prepared once and shared."""
 
-    def __init__(self, training: Training, penalty: float, settings: LinearSettings) -> None:
-        self._training, self._penalty, self._settings = training, penalty, settings
-        self._fits: dict[frozenset[int], LinearFit] = {}
+    def __init__(self, training: Training, penalty: float, settings: LinearSettings, paths: _Paths) -> None:
+        self._training, self._penalty, self._settings, self._paths = training, penalty, settings, paths
 
-    def fit(self, *left_out: int) -> LinearFit:
-        key = frozenset(left_out)
-        if key not in self._fits:
-            inside = ~np.isin(self._training.fold, list(key))
-            self._fits[key] = _linear(self._training, inside, self._penalty, self._settings)
-        return self._fits[key]
+    def fit(self) -> LinearFit:
+        """Return the refit on all cases, with its covariance."""
+        t = self._training
+        return fit_linear(
+            t.inputs.matrix, t.columns, t.y, t.weight, t.evidence, penalty=self._penalty, settings=self._settings
+        )
 
     def out_of_fold(self, without: int | None = None) -> FloatArray:
         """Return w * evidence + linear of each case from a fit without its fold (and without one more)."""
@@ -127,34 +127,48 @@ class _LinearSweep:
         z = np.zeros(len(t.y))
         for g in np.unique(t.fold):
             rows = t.fold == g
-            fit = self.fit(int(g)) if without is None else self.fit(int(g), without)
+            left_out = (int(g),) if without is None else (int(g), without)
+            fit = self._paths.fit(left_out, self._penalty, self._settings)
             z[rows] = fit.value(t.inputs.matrix[rows], None if t.evidence is None else t.evidence[rows])
         return z
 
 
-def _linear(training: Training, rows: BoolArray, penalty: float, settings: LinearSettings) -> LinearFit:
-    evidence = training.evidence
-    return fit_linear(
-        training.inputs.matrix[rows],
-        training.columns,
-        training.y[rows],
-        training.weight[rows],
-        None if evidence is None else evidence[rows],
-        penalty,
-        settings,
-    )
+class _Paths:
+    """Ridge paths by the folds left out, and their fits; the path of a pair of folds is fitted once and let go."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._of_one: dict[int, RidgePath] = {}
+        self._of_pair: dict[frozenset[int], LinearFit] = {}
+
+    def fit(self, left_out: tuple[int, ...], penalty: float, settings: LinearSettings) -> LinearFit:
+        key = frozenset(left_out)
+        if len(key) == 1:
+            path = self._of_one.get(left_out[0]) or self._of_one.setdefault(left_out[0], self._path(key))
+            return path.fit(penalty, settings)
+        if key not in self._of_pair:
+            self._of_pair[key] = self._path(key).fit(penalty, settings)
+        return self._of_pair[key]
+
+    def _path(self, left_out: frozenset[int]) -> RidgePath:
+        t = self._training
+        rows = ~np.isin(t.fold, list(left_out))
+        evidence = None if t.evidence is None else t.evidence[rows]
+        return RidgePath(t.inputs.matrix[rows], t.columns, t.y[rows], t.weight[rows], evidence)
 
 
-def _chosen(training: Training, settings: LinearSettings) -> tuple[float, LinearSettings]:
-    """Return the penalty, and the settings with each tuned group's factor, of the lowest out-of-fold log loss.
+def _chosen(training: Training, settings: LinearSettings) -> _LinearSweep:
+    """Return the sweep with the penalty, and each tuned group's factor, of the lowest out-of-fold log loss.
 
     Of equal ones the strongest penalty wins.
     """
+    paths = _Paths(training)
 
     def loss(penalty: float, candidate: LinearSettings) -> float:
         if len(settings.penalties) == 1 and not settings.tuned_groups:
             return 0.0
-        return log_loss(_LinearSweep(training, penalty, candidate).out_of_fold(), training.y, training.weight)
+        z = _LinearSweep(training, penalty, candidate, paths).out_of_fold()
+        return log_loss(z, training.y, training.weight)
 
     penalty = min(sorted(settings.penalties, reverse=True), key=lambda tried: loss(tried, settings))
     present = {column.group for column in training.columns}
@@ -164,4 +178,4 @@ def _chosen(training: Training, settings: LinearSettings) -> tuple[float, Linear
             for factor in sorted(settings.factors, reverse=True)
         ]
         settings = min(candidates, key=lambda tried: loss(penalty, tried))
-    return penalty, settings
+    return _LinearSweep(training, penalty, settings, paths)

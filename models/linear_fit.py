@@ -10,13 +10,13 @@ import numpy as np
 
 from models.linear import LinearTerm
 from models.ridge import fit_ridge
+from models.settings import LinearSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from features.contract import Column
-    from models.inputs import BoolArray, FloatArray
-    from models.settings import LinearSettings
+    from models.inputs import BoolArray, FloatArray, IntArray
 
 FLAG_SCALE = 0.5
 """A flag's difference from its mean is divided by this: half a unit is the standard deviation of an even flag, and
@@ -32,6 +32,9 @@ NO_SPREAD = 1e-9
 UNLEARNED_WEIGHT_SD = 0.5
 """Standard deviation of the weight of evidence around 1 where training could not teach it: with 95%, between none
 and twice of what the trials say carries over."""
+
+MISSING = "__missing"
+"""How the name of a missing indicator ends (:data:`features.table.MISSING_SUFFIX`)."""
 
 VARIED = 1e-9
 """Largest scaled value below which a column did not vary in training."""
@@ -98,12 +101,11 @@ def fit_linear(
     A negative weight of evidence would turn published arms into evidence for their opposite; it is refitted without
     the column and the weight is 0. The sign rule is a prior, stated here and shown in the card.
     """
-    empty = _scaling(matrix, columns, weight, penalty)
-    factors = np.array([settings.group_penalty.get(column.group, 1.0) for column in columns])
+    empty = scaling(matrix, columns, weight, penalty)
     standardised = empty.standardised(matrix)
-    live = np.flatnonzero(np.abs(standardised).max(axis=0, initial=0.0) > VARIED)
+    live = live_columns(standardised)
     design = standardised[:, live]
-    penalties = factors * penalty
+    penalties = factors_of(columns, settings) * penalty
     beta, root, found = _with_evidence(design, y, weight, evidence, penalties[live] * alike(design), penalty)
     coefficients = np.zeros(len(columns))
     coefficients[live] = beta[1:]
@@ -113,6 +115,30 @@ def fit_linear(
     whole[never, root.shape[1] + np.arange(len(never))] = 1.0 / np.sqrt(penalties[never])
     mean = 0.0 if evidence is None else float(np.average(evidence, weights=weight))
     return LinearFit(replace(empty, coefficients=coefficients), float(beta[0]) - found * mean, found, whole)
+
+
+def factors_of(columns: Sequence[Column], settings: LinearSettings) -> FloatArray:
+    """Return the factor on the penalty of each column: its group's, and that of missing indicators beside it.
+
+    Examples
+    --------
+    >>> from features.contract import Column
+    >>> settings = LinearSettings(group_penalty={"patient": 0.5}, missing_penalty=10.0)
+    >>> factors_of([Column("ecog", "ecog", "patient"), Column("ecog__missing", "ecog", "patient")], settings).tolist()
+    [0.5, 5.0]
+    """
+    of_group = np.array([settings.group_penalty.get(column.group, 1.0) for column in columns])
+    return np.asarray(np.where(missing_indicators(columns), settings.missing_penalty, 1.0) * of_group)
+
+
+def missing_indicators(columns: Sequence[Column]) -> BoolArray:
+    """Return which columns say that an input is unknown."""
+    return np.array([column.name.endswith(MISSING) for column in columns], dtype=np.bool_)
+
+
+def live_columns(standardised: FloatArray) -> IntArray:
+    """Return the places of the columns that varied in training."""
+    return np.flatnonzero(np.abs(standardised).max(axis=0, initial=0.0) > VARIED)
 
 
 def alike(design: FloatArray) -> FloatArray:
@@ -137,12 +163,13 @@ def _never_positive(matrix: FloatArray, columns: Sequence[Column]) -> BoolArray:
     A column of which nothing was known in training is no part of the model: knowing it changes neither the estimate
     nor the interval.
     """
-    flags = np.array([c.unit == "flag" and not c.name.endswith("__missing") for c in columns], dtype=np.bool_)
+    flags = np.array([c.unit == "flag" for c in columns], dtype=np.bool_) & ~missing_indicators(columns)
     known = ~np.isnan(matrix)
     return np.asarray(flags & known.any(axis=0) & ~np.any(known & (matrix != 0), axis=0), dtype=np.bool_)
 
 
-def _scaling(matrix: FloatArray, columns: Sequence[Column], weight: FloatArray, penalty: float) -> LinearTerm:
+def scaling(matrix: FloatArray, columns: Sequence[Column], weight: FloatArray, penalty: float) -> LinearTerm:
+    """Return a term without coefficients: the centre and scale of each column."""
     known = ~np.isnan(matrix)
     total = np.maximum(weight @ known, np.finfo(np.float64).tiny)
     centre = (weight @ np.where(known, matrix, 0.0)) / total

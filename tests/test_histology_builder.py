@@ -61,7 +61,7 @@ def test_a_change_since_diagnosis_is_flagged_and_shown() -> None:
     )
     assert builder.build(batch)[:, -1].tolist() == [1, 0, 0]
     assert any(text.startswith("histology_changed: LUAD") for text in builder.warnings(batch, 0))
-    assert "was Lung Adenocarcinoma" in builder.show(batch, 0)[1].text
+    assert "change from Lung Adenocarcinoma" in builder.show(batch, 0)[1].text
 
 
 def test_the_order_of_training_cases_does_not_matter() -> None:

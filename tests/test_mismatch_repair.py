@@ -55,15 +55,19 @@ def test_a_conflict_is_shown_and_warned_about() -> None:
 @pytest.mark.parametrize(
     ("mmr", "confidence"),
     [
-        ({"ihc": "deficient", "msi_pcr": "MSI-H"}, "high confidence"),
         ({"msi_pcr": "MSI-H"}, "moderate confidence"),
         ({"reported": "MSI-H"}, "low confidence"),
         ({"ihc": "deficient", "msi_pcr": "MSI-H", "msi_ngs": "MSS"}, "low confidence"),
         ({"ihc": "equivocal"}, "undecided"),
     ],
 )
-def test_confidence_is_shown(mmr: dict[str, Any], confidence: str) -> None:
-    assert confidence in BUILDER.show(_batch(mmr), 0)[0].text
+def test_doubt_is_shown(mmr: dict[str, Any], confidence: str) -> None:
+    assert confidence in BUILDER.show(_batch(mmr), 0)[0].unknown[0]
+
+
+def test_what_two_methods_agree_on_is_said_without_a_doubt() -> None:
+    shown = BUILDER.show(_batch({"ihc": "deficient", "msi_pcr": "MSI-H"}), 0)[0]
+    assert (shown.text, shown.unknown) == ("MMR deficient (IHC deficient, PCR MSI-H)", ())
 
 
 @given(st.sampled_from(["equivocal", None]), st.sampled_from(["indeterminate", None]), st.floats(3, 9.9))

@@ -36,7 +36,7 @@ def test_golden_columns(row: dict[str, str]) -> None:
 def test_a_cap_is_shown() -> None:
     shown = {item.feature: item for item in BUILDER.show(_batch({"age_years": 92, "nlr": 3.0}), 0)}
     assert shown["age_years"].value == 92
-    assert shown["age_years"].text == "age 92 years, counted as 85, the cap"
+    assert shown["age_years"].text == "age 92 years (counted as 85, the cap)"
     assert "cap" not in shown["nlr"].text
 
 
@@ -53,7 +53,7 @@ def test_race_changes_nothing() -> None:
 
 def test_several_pdl1_readings_are_read_apart_and_warned_about() -> None:
     batch = _batch({"pdl1_tps_percent": 60.0, "pdl1_cps": 70.0, "pdl1_tc_ic": "TC3/IC3"})
-    assert BUILDER.warnings(batch, 0)[0].startswith("pdl1_several: PD-L1 on tumour cells (TPS), PD-L1 combined")
+    assert BUILDER.warnings(batch, 0)[0].startswith("pdl1_several: PD-L1 TPS, PD-L1 CPS, PD-L1 class")
     assert BUILDER.warnings(_batch({"pdl1_cps": 70.0}), 0) == []
 
 

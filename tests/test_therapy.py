@@ -74,5 +74,5 @@ def test_the_fit_does_not_depend_on_order_or_spelling(regimens: list[list[str]],
 
 def test_what_is_shown_names_the_agents() -> None:
     shown = FITTED.show(_batch(["Mekinist", "Tafinlar"]), 0)
-    assert shown[0].value == "braf+mek"
-    assert shown[0].text == "dabrafenib + trametinib: BRAF with MEK inhibitor"
+    assert shown[0].value == "BRAF with MEK inhibitor"
+    assert shown[0].text == "dabrafenib + trametinib (BRAF with MEK inhibitor)"

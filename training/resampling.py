@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
@@ -140,11 +141,15 @@ def external_scene(contenders: Contenders, pool: Pool, name: str = "external") -
 
 
 def beside_loris(scene: Scene) -> Scene | None:
-    """Return the scene on the patients that pan-cancer LORIS is defined for; None when that is everybody, or nobody."""
+    """Return the scene on the patients that pan-cancer LORIS is defined for, rivals on a 0 to 1 scale only.
+
+    None when LORIS is defined for everybody, or for nobody.
+    """
     loris = scene.forecast("loris_pan_cancer")
     if loris is None or loris.known.all() or not loris.known.any():
         return None
-    return scene.take(np.flatnonzero(loris.known), name=f"{scene.name} {WHERE_LORIS}")
+    comparable = replace(scene, forecasts=tuple(one for one in scene.forecasts if one.on_unit_scale))
+    return comparable.take(np.flatnonzero(loris.known), name=f"{scene.name} {WHERE_LORIS}")
 
 
 _KINDS: dict[str, tuple[bool, bool]] = {one.name: (one.is_probability, one.on_unit_scale) for one in PUBLISHED}

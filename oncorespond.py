@@ -1,7 +1,7 @@
 """The command line: ``oncorespond`` mounts the commands of each room and loads a room only when it is called.
 
 Exit status: 0 done; 1 a bug of ours (please report it); 2 what was asked or given cannot be used; 3 an artefact, a
-cohort or a contract on disk is not what it says it is; 4 a gate refused; 5 the answer is an abstention and
+cohort, a contract or a reproduced run is not what it says it is; 4 a gate refused; 5 the answer is an abstention and
 ``--fail-on-abstain`` was given; 130 interrupted.
 """
 
@@ -31,6 +31,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("features.commands_explain:schema", "Print the JSON Schema of a case."),
     "train": ("experiments.commands:train", "Fit, judge and track an experiment."),
     "promote": ("experiments.commands:promote", "Give a tracked model an alias and put it where the service reads."),
+    "reproduce": (
+        "experiments.commands:reproduce",
+        "Rebuild a tracked run and say what differs, to 1e-12 and byte for byte.",
+    ),
+    "compare": ("experiments.commands:compare", "Put runs side by side on the same patients, with paired intervals."),
     "ui": ("experiments.commands:ui", "Open MLflow's pages over the tracked experiments."),
     "predict": ("serving.commands:predict", "Answer one case on the terminal, with the reasons."),
     "score": ("serving.commands:score", "Score many cases into a Parquet file."),

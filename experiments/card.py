@@ -8,16 +8,21 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from experiments import card_contents
 from models.intended_use import INTENDED_USE, NO_RECOMMENDATION
 from training.judged import MODEL
 from training.sample_size import minimum_sample_size
+from training.tripod import answered_items
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from experiments.config import Experiment
+    from experiments.outputs import Material
     from features.provenance import Provenance
+    from models.response import ResponseModel
     from training.evaluate import Evaluation
+    from training.further import FurtherTable
     from training.pool import Pool
 
 NOT_FOR = (
@@ -26,6 +31,19 @@ NOT_FOR = (
     "therapies, histologies and specimens outside the training cases (the model abstains)",
 )
 """What the card says the model is not for."""
+
+
+USERS = (
+    "data scientists who develop and judge response models",
+    "analysts and clinicians in research who study why an estimate is what it is",
+)
+"""Whom the card names as primary users."""
+
+MAINTENANCE = (
+    "Calibration is checked on fed-back outcomes before local use; an intercept-only update needs about 20 outcomes.",
+    "A new version is trained by an experiment file, judged by the gate, given an alias; old ones stay runnable.",
+)
+"""How the model is kept, as the card says it."""
 
 
 def card_of(experiment: Experiment, pool: Pool, dropped: Sequence[str], evaluation: Evaluation) -> dict[str, Any]:
@@ -59,6 +77,49 @@ def arms_card(experiment: Experiment, arms: int, families: int, evaluation: Eval
         "cohorts": [],
         "resampled": [row.to_dict() for row in evaluation.rows if row.predictor == MODEL],
     }
+
+
+def completed_card(
+    model: ResponseModel,
+    experiment: Experiment,
+    material: Material,
+    evaluation: Evaluation,
+    further: Sequence[FurtherTable] = (),
+) -> dict[str, Any]:
+    """Return the card with what only the finished run knows, TRIPOD+AI items last.
+
+    Parameters
+    ----------
+    model
+        With the card it was fitted under.
+    evaluation, further
+        Of development and external cohorts; subgroup tables among the further ones.
+    """
+    people, scored = card_contents.population(material.pool), card_contents.subgroups(further)
+    card: dict[str, Any] = {
+        **model.card,
+        "population": people,
+        "data_sheet": [_sheet(p, h, role) for pool, role in material.pools for p, h in _cohorts(pool)],
+        "features": card_contents.feature_dictionary(model),
+        "performance": card_contents.performance(evaluation),
+        "comparators": list(experiment.evaluation.comparators),
+        "resampling": asdict(experiment.resampling),
+        "subgroups": scored,
+        "fairness": card_contents.fairness(people, scored),
+        "limits": card_contents.limits(model.card, material, evaluation),
+        "versions": card_contents.versions(model),
+        "users": list(USERS),
+        "maintenance": list(MAINTENANCE),
+    }
+    return {**card, "tripod_ai": answered_items(card)}
+
+
+def _cohorts(pool: Pool) -> list[tuple[Provenance, str]]:
+    return list(zip(pool.provenances, pool.hashes, strict=True))
+
+
+def _sheet(provenance: Provenance, content_hash: str, role: str) -> dict[str, Any]:
+    return {"role": role, **_cohort(provenance, content_hash)}
 
 
 def _common(experiment: Experiment) -> dict[str, Any]:

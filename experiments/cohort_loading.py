@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from features.cohort import Cohort
 from features.cohort_refusals import CohortNotFound
 from features.errors import Refusal
+from features.histology import lineage, resolve
 from features.vocabulary import nearest
 
 if TYPE_CHECKING:
@@ -78,7 +81,20 @@ def load_cohorts(names: Sequence[str], experiment: Experiment) -> list[Cohort]:
     found = [find_cohort(name, experiment.cohorts.synthetic_cases) for name in names]
     for cohort in found:
         _check(cohort, experiment)
-    return found
+    return [_of_histologies(cohort, experiment.cohorts.histologies) for cohort in found]
+
+
+def _of_histologies(cohort: Cohort, wanted: Sequence[str]) -> Cohort:
+    """Return the cases that have one of the wanted codes in their lineage; all when none is wanted."""
+    if not wanted:
+        return cohort
+    codes = {resolve(code) for code in wanted}
+    seen = cohort.batch().texts["histology"].texts()
+    held = [code is not None and not codes.isdisjoint(lineage(code)) for code in seen]
+    if not any(held):
+        record = cohort.provenance.cohort_id
+        raise CohortDisagrees(f"has no case of {', '.join(wanted)}", record=record, field="cohorts.histologies")
+    return cohort if all(held) else cohort.take(np.flatnonzero(held))
 
 
 def _check(cohort: Cohort, experiment: Experiment) -> None:

@@ -1,4 +1,4 @@
-"""Commands of the experiments room: ``train``, ``promote``, ``ui``."""
+"""Commands of the experiments room: ``train``, ``promote``, ``reproduce``, ``compare``, ``ui``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ Overrides = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 
+ALSO = (
+    "Beside the resampling (evaluation.also in the file): internal_external (leave each development cohort out),"
+    " histologies_out, classes_out, control_arm, survival, ablation (each combination of terms), permutations (the null"
+    " of the within-histology AUROC, which the gate asks for)."
+)
+
+NOT_REPRODUCED = 3
+"""Exit status: what is on disk is not what it says it is."""
+
 WIDTH_OF_A_FILE = 120
 """Characters of a line where the output is no terminal."""
 
@@ -22,6 +31,7 @@ WIDTH_OF_A_FILE = 120
 def train(
     experiment: Annotated[Path, typer.Argument(help="Experiment file, such as experiments/checkpoint.yaml.")],
     overrides: Overrides = None,
+    also: Annotated[str, typer.Option("--with", metavar="A,B", help=ALSO)] = "",
     workers: Annotated[int, typer.Option(min=1, help="Processes for the resampling.")] = 2,
     tracking: Annotated[bool, typer.Option(help="Log to MLflow and register the model.")] = True,
     as_json: AsJson = False,
@@ -29,7 +39,7 @@ def train(
     """Fit, judge, store and track one experiment.
 
     Example: oncorespond train experiments/checkpoint.yaml --set cohorts.development=[loris-chowell-train]
-    --set cohorts.external=[loris-msk1]
+    --set cohorts.external=[loris-msk1] --with ablation,permutations
     """
     from rich.console import Console
 
@@ -39,7 +49,7 @@ def train(
     from experiments.start import run_experiment
 
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_A_FILE)
-    asked = read_experiment(experiment, overrides or [])
+    asked = read_experiment(experiment, [*(overrides or []), *([f"evaluation.also=[{also}]"] if also else [])])
     progress = Progress(None if as_json else console)
     run = run_experiment(asked, progress, workers=workers, stem=experiment.stem, tracking=tracking)
     if as_json:
@@ -73,6 +83,57 @@ def promote(
     typer.echo(f"{pointer.name} version {pointer.version} is now {pointer.alias} ({pointer.digest})")
 
 
+def reproduce(
+    run: Annotated[str, typer.Argument(help="Run id, NAME/VERSION or NAME@ALIAS.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes for the resampling.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild a run from what it logged; say whether cases, forecasts (to 1e-12) and the artefact's bytes are the same.
+
+    Exit status 3 when they are not.
+
+    Example: oncorespond reproduce checkpoint-response@challenger
+    """
+    from rich.console import Console
+
+    from experiments.progress import Progress
+    from experiments.reproduce import in_words, reproduce_run, reproduction_json
+
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_A_FILE)
+    found = reproduce_run(run, Progress(None if as_json else console), workers)
+    if as_json:
+        typer.echo(json.dumps(reproduction_json(found)))
+    else:
+        for line in in_words(found):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if not found.holds:
+        raise typer.Exit(NOT_REPRODUCED)
+
+
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Two or more: run ids, NAME/VERSION or NAME@ALIAS.")],
+    page: Annotated[Path | None, typer.Option("--html", help="Write the comparison as one HTML file too.")] = None,
+    resamples: Annotated[int, typer.Option(min=1, help="Resamples of the paired bootstrap.")] = 2000,
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs on the same patients: every metric, and paired intervals of each run less the first.
+
+    Example: oncorespond compare checkpoint-response/1 checkpoint-response/2 --html compared.html
+    """
+    from rich.console import Console
+
+    from experiments.compare import compare_runs, comparison_json
+    from experiments.compare_shown import print_comparison, write_page
+
+    found = compare_runs(runs, resamples=resamples)
+    if page is not None:
+        write_page(found, page)
+    if as_json:
+        typer.echo(json.dumps(comparison_json(found), allow_nan=False))
+    else:
+        print_comparison(found, Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_A_FILE))
+
+
 def ui(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
@@ -92,4 +153,6 @@ def mount(app: typer.Typer) -> None:
     """Put this room's commands on the command line."""
     app.command()(train)
     app.command()(promote)
+    app.command()(reproduce)
+    app.command()(compare)
     app.command()(ui)

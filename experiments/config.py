@@ -36,6 +36,12 @@ EVERY_COMPARATOR = (
 """Rivals of design/protocol.md, in the order of the tables; ``loris_inputs`` is our model on LORIS's six inputs."""
 
 
+Further = Literal[
+    "internal_external", "histologies_out", "classes_out", "control_arm", "survival", "ablation", "permutations"
+]
+"""What may be asked for beside the resampling (``evaluation.also``, ``--with``)."""
+
+
 class ExperimentNotFound(Refusal):
     """An experiment file that is not there."""
 
@@ -75,6 +81,11 @@ class CohortSettings:
         ``remove_from_training`` leaves them out of the fit, ``accept`` says so in the report (give ``overlap_reason``).
     synthetic_cases
         Cases drawn of an embedded synthetic cohort (``synthetic-checkpoint-development-7``) that is not on disk.
+    histologies
+        OncoTree codes: only cases with one of them in their lineage (``[NSCLC]``) are kept; none named: all.
+    published_arms
+        Weight of published arms as rows beside the patients, as a multiple of the patients' own; 0 leaves them to the
+        evidence term alone.
     """
 
     development: tuple[str, ...] = ()
@@ -82,6 +93,8 @@ class CohortSettings:
     overlap: Literal["refuse", "remove_from_training", "accept"] = "refuse"
     overlap_reason: str = ""
     synthetic_cases: int = 2000
+    histologies: tuple[str, ...] = ()
+    published_arms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -110,12 +123,45 @@ class ResamplingSettings:
 
 
 @dataclass(frozen=True)
+class ControlSettings:
+    """Two groups of patients that are both scored as if given one therapy (evaluation only); ids of cohorts.
+
+    ``as_if_given`` is a regimen: agents joined by ``+``, or ``class:`` and a class.
+    """
+
+    treated: str
+    control: str
+    as_if_given: str
+
+
+@dataclass(frozen=True)
 class EvaluationSettings:
-    """How the forecasts are judged: bootstrap resamples, seed, and the rivals in the tables."""
+    """How the forecasts are judged: bootstrap resamples, seed, the rivals in the tables, and what else is asked.
+
+    Attributes
+    ----------
+    also
+        ``internal_external`` leaves each development cohort out; ``histologies_out`` and ``classes_out`` each main
+        histology and therapy class; ``control_arm`` scores a control arm as if treated, ``survival`` patients of whom
+        only survival is known; ``ablation`` judges every combination of terms; ``permutations`` gives the null of the
+        within-histology AUROC, which the gate asks for. Each costs further fits.
+    local_outcomes, local_draws
+        Outcomes that a left-out or external cohort updates the intercept on, and how often they are drawn.
+    permutations
+        Refits with permuted outcomes.
+    control_arm, survival
+        Which patients; needed where ``also`` asks for them.
+    """
 
     bootstraps: int = 2000
     seed: int = 2026
     comparators: tuple[str, ...] = EVERY_COMPARATOR
+    also: tuple[Further, ...] = ()
+    local_outcomes: int = 20
+    local_draws: int = 50
+    permutations: int = 20
+    control_arm: ControlSettings | None = None
+    survival: ControlSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -187,6 +233,10 @@ class Experiment:
             raise WrongSetting(f"{both[0]!r} is development and external at once", field="cohorts.external")
         if self.cohorts.overlap != "refuse" and not self.cohorts.overlap_reason:
             raise WrongSetting("needs a sentence that says why", field="cohorts.overlap_reason")
+        for what in ("control_arm", "survival"):
+            if what in self.evaluation.also and getattr(self.evaluation, what) is None:
+                way_out = "Say treated, control and as_if_given, or do without it."
+                raise WrongSetting("is asked for and not described", field=f"evaluation.{what}", way_out=way_out)
         if not (self.terms.evidence or self.terms.linear or self.terms.boosted):
             raise WrongSetting("switches every term off", field="terms")
 

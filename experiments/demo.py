@@ -42,6 +42,8 @@ def demo(
     started = time.monotonic()
     _settle_in()
     console.print("[bold]oncorespond demo[/bold]: SYNTHETIC cases only, everything in .demo/\n", highlight=False)
+    for family in FAMILIES:
+        _drawn(family, console)
     reports = [_trained_and_promoted(family, console) for family in FAMILIES]
     for family in FAMILIES:
         _answered(family, console)
@@ -60,6 +62,24 @@ def _settle_in() -> None:
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{here / 'mlflow.db'}"
 
 
+def _drawn(family: Literal["checkpoint", "targeted"], console: Console) -> None:
+    """Draw the cohorts that the experiment file asks for, where it will look for them."""
+    from experiments.config import read_experiment
+    from features.sources.synthetic import write
+
+    asked = read_experiment(_experiment_of(family), []).cohorts
+    for cohort_id in (*asked.development, *asked.external):
+        sites: Literal["development", "external"] = "external" if "external" in cohort_id else "development"
+        out = DEMO / "cohorts" / cohort_id
+        if not out.exists():
+            write(family, asked.synthetic_cases, int(cohort_id.rpartition("-")[2]), out, cohort=sites)
+        console.print(f"drawn: {asked.synthetic_cases} SYNTHETIC cases in {out}", highlight=False)
+
+
+def _experiment_of(family: str) -> Path:
+    return Path(__file__).parent / f"{family}_synthetic.yaml"
+
+
 def _trained_and_promoted(family: str, console: Console) -> Path:
     from experiments.config import read_experiment
     from experiments.progress import Progress
@@ -67,7 +87,7 @@ def _trained_and_promoted(family: str, console: Console) -> Path:
     from experiments.shown import print_run
     from experiments.start import run_experiment
 
-    file = Path(__file__).parent / f"{family}_synthetic.yaml"
+    file = _experiment_of(family)
     console.rule(f"[bold]oncorespond train experiments/{file.name}[/bold]")
     run = run_experiment(read_experiment(file, []), Progress(console), workers=2, stem=file.stem)
     print_run(run, console)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from features.errors import listed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -35,7 +37,16 @@ class GateVerdict:
         return [f"{check.rule}: {check.found}" for check in self.checks if not check.holds]
 
 
-def decide(rows: Sequence[Mapping[str, Any]], gate: GateSettings) -> GateVerdict:
+LARGEST_GAP = 1e-9
+"""Log-odds that base + contributions may differ from the estimate (design/protocol.md)."""
+
+LEFT_OUT = "left family out"
+"""Scene of a family fitted on published arms: no patients, so nothing to permute among them."""
+
+
+def decide(
+    rows: Sequence[Mapping[str, Any]], gate: GateSettings, checks: Mapping[str, Any] | None = None
+) -> GateVerdict:
     """Apply the rule to the rows of a run's ``evaluation.json``.
 
     Parameters
@@ -44,28 +55,61 @@ def decide(rows: Sequence[Mapping[str, Any]], gate: GateSettings) -> GateVerdict
         As :meth:`training.judged.Row.to_dict` wrote them.
     gate
         The bounds.
+    checks
+        As :func:`experiments.checks.checks_of` found them; None leaves contributions, refit and permutations unasked.
 
     Returns
     -------
     GateVerdict
         ``failed`` as soon as one check of one development cohort does not hold; without resampled rows nothing holds.
     """
-    ours = [row for row in rows if row["predictor"] == "model" and row["scene"] in ("resampled", "left family out")]
+    ours = [row for row in rows if row["predictor"] == "model" and row["scene"] in ("resampled", LEFT_OUT)]
     if not ours:
         missing = Check("development resampling", "there is none; train with resampling.repeats of at least 1", False)
         return GateVerdict("failed", (missing,))
     events = sum(int(row["events"]) for row in ours)
     if events < gate.events:
         return GateVerdict("insufficient", (Check(f"at least {gate.events} events", f"{events} events", False),))
-    checks = [check for row in ours for check in _checks(row, gate)]
-    return GateVerdict("passed" if all(check.holds for check in checks) else "failed", tuple(checks))
+    found = [check for row in ours for check in _checks(row, gate)]
+    if checks is not None:
+        found += [_adds_up(checks), *_same_bytes(checks, ours), *_beyond_chance(checks, ours)]
+    return GateVerdict("passed" if all(check.holds for check in found) else "failed", tuple(found))
+
+
+def _adds_up(checks: Mapping[str, Any]) -> Check:
+    rule, gap = f"base and contributions add up to the estimate within {LARGEST_GAP:g}", checks.get("largest_gap")
+    if gap is None:
+        return Check(rule, "not checked; train again with this version", False)
+    return Check(rule, f"largest gap {gap:.1e}", gap <= LARGEST_GAP)
+
+
+def _same_bytes(checks: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[Check]:
+    rule, differing = "a second fit on the same cases gives the same bytes", checks.get("refit_differs")
+    if differing is None and all(row["scene"] == LEFT_OUT for row in rows):
+        return []
+    if differing is None:
+        return [Check(rule, "not checked; train again with this version", False)]
+    return [Check(rule, f"{listed(differing)} differ" if differing else "the same", not differing)]
+
+
+def _beyond_chance(checks: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[Check]:
+    limits = {row["cohort"]: row.get("limit") for row in checks.get("permutations") or ()}
+    return [_beyond(row, limits.get(row["cohort"])) for row in rows if row["scene"] != LEFT_OUT]
+
+
+def _beyond(row: Mapping[str, Any], limit: float | None) -> Check:
+    rule = f"{row['cohort']}: AUROC within histology above the 95th percentile of permuted outcomes"
+    value = row["metrics"].get("auroc_within_histology", {}).get("value")
+    if limit is None or value is None:
+        return Check(rule, "not tried; train with --set evaluation.also=[permutations]", False)
+    return Check(rule, f"{value:.3f} against {limit:.3f}", value > limit)
 
 
 def _checks(row: Mapping[str, Any], gate: GateSettings) -> list[Check]:
     where, metrics = row["cohort"], row["metrics"]
     slope, citl = metrics.get("slope", {}), metrics.get("citl", {})
     return [
-        _within(f"{where}: calibration slope in {_span(gate.slope)}", slope.get("value"), gate.slope),
+        _slope(f"{where}: calibration slope in {_span(gate.slope)}", slope.get("value"), gate.slope),
         _inside(f"{where}: interval of the slope inside {_span(gate.slope_interval)}", slope, gate.slope_interval),
         _within(f"{where}: |CITL| at most {gate.citl:g}", citl.get("value"), (-gate.citl, gate.citl)),
         _above_zero(f"{where}: Brier skill over the histology (or class) base rate, interval above 0", metrics),
@@ -81,6 +125,18 @@ def _within(rule: str, value: float | None, bounds: Sequence[float]) -> Check:
     if value is None:
         return Check(rule, "undefined", False)
     return Check(rule, f"{value:.3f}", bounds[0] <= value <= bounds[1])
+
+
+def _slope(rule: str, value: float | None, bounds: Sequence[float]) -> Check:
+    found = _within(rule, value, bounds)
+    if value is None or found.holds:
+        return found
+    words = (
+        "overconfident: its high estimates are too high, its low ones too low"
+        if value < bounds[0]
+        else "too cautious: its estimates lie too close to the average"
+    )
+    return Check(rule, f"{found.found} ({words})", False)
 
 
 def _inside(rule: str, estimate: Mapping[str, Any], bounds: Sequence[float]) -> Check:

@@ -30,6 +30,7 @@ class OverlapFound:
 
     sentence: str
     removed: int
+    against: str = ""
 
 
 def without_shared_patients(
@@ -58,7 +59,7 @@ def without_shared_patients(
             removed = found.probable and settings.overlap == "remove_from_training"
             matched = {pair.case for pair in found.pairs} if removed else set()
             shared |= matched
-            sentences.append(OverlapFound(_sentence(found, settings), len(matched)))
+            sentences.append(OverlapFound(_sentence(found, settings), len(matched), found.against))
         rows = [row for row, case in enumerate(ours.case_ids) if case not in shared]
         kept.append(ours.take(np.array(rows)) if shared else ours)
     return kept, sentences

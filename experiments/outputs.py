@@ -10,24 +10,43 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import yaml
 
+from experiments.checks import checks_bytes
+from experiments.forecasts import CASES, FORECASTS
+from models.metrics import auroc, brier, log_loss
+from training.card_page import card_markdown
 from training.environment import environment_tags
+from training.figures_cases import AnsweredCases
 from training.pool import CannotPool
-from training.report import ReportData
+from training.report import ReportData, shap_gap
 from training.tracking import LoggedData, RunRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from experiments.config import Experiment
     from models.response import Answers, ResponseModel
     from training.evaluate import Evaluation
+    from training.further import FurtherTable
     from training.judged import Scene
     from training.pool import Pool
 
 RUNS_VARIABLE, DEFAULT_RUNS = "ORP_RUNS", "runs"
 """Folder of what runs write before it is logged: ``$ORP_RUNS``, or ``./runs``."""
+
+TABLES = ("evaluation.json", "experiment.json", "checks.json", FORECASTS, CASES)
+"""Files of a run's folder that are logged under ``tables``."""
+
+REPEATED = {"auroc": auroc, "brier": brier, "log_loss": log_loss}
+"""Metrics of each repeat of the resampling, in a nested run."""
+
+LONGEST_NOTE = 5000
+"""Characters of a run's description; MLflow holds 8,000."""
+
+SHAP_CASES = 50
+"""Cases on which the boosted contributions are held against the shap library."""
 
 RUN_ID_LENGTH = 12
 """Characters of the digest of settings and cohorts that names a run's folder: the same run, the same folder."""
@@ -35,13 +54,19 @@ RUN_ID_LENGTH = 12
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Cohorts as loaded, checked for what may leak; ``pool`` is None where a model is fitted on published arms."""
+    """Cohorts as loaded, checked for what may leak; ``pool`` is None where a model is fitted on published arms.
+
+    ``unreduced`` is the pool with the patients that were left out of training because external cohorts probably hold
+    them too, ``shared_with`` those cohorts: for the figures with and without. None and empty where nobody was left out.
+    """
 
     pool: Pool | None
     external: tuple[Pool, ...]
     notes: tuple[str, ...]
     dropped_families: tuple[str, ...]
     dropped_cohorts: tuple[str, ...]
+    unreduced: Pool | None = None
+    shared_with: tuple[str, ...] = ()
 
     @property
     def development(self) -> Pool:
@@ -68,21 +93,31 @@ class Material:
         return [content for pool, _ in self.pools for content in pool.hashes]
 
 
+def run_digest(experiment: Experiment, hashes: Sequence[str]) -> str:
+    """Return the digest that names a run: of what was asked, and of which cases."""
+    said = json.dumps([experiment.to_dict(), list(hashes)], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:RUN_ID_LENGTH]
+
+
+def runs_folder() -> Path:
+    """Return where runs are written before they are logged: ``$ORP_RUNS``, or ``./runs``."""
+    return Path(os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS)
+
+
 def fresh_folder(experiment: Experiment, hashes: Sequence[str], stem: str) -> Path:
     """Return the empty folder of a run, named by what was asked of which cases."""
-    said = json.dumps([experiment.to_dict(), list(hashes)], sort_keys=True)
-    runs = Path(os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS)
-    folder = runs / f"{stem}-{hashlib.sha256(said.encode()).hexdigest()[:RUN_ID_LENGTH]}"
+    folder = runs_folder() / f"{stem}-{run_digest(experiment, hashes)}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
 
 
-def write_tables(evaluation: Evaluation, experiment: Experiment, folder: Path) -> None:
-    """Write every row as JSON, and the experiment as it was run, defaults written out."""
+def write_tables(evaluation: Evaluation, experiment: Experiment, checks: Mapping[str, Any], folder: Path) -> None:
+    """Write every row as JSON, the experiment as it was run, defaults written out, and what the gate asks beside."""
     rows = [row.to_dict() for row in evaluation.rows]
     (folder / "evaluation.json").write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     (folder / "experiment.json").write_text(json.dumps(experiment.to_dict(), indent=1) + "\n", encoding="utf-8")
+    (folder / "checks.json").write_bytes(checks_bytes(dict(checks)))
 
 
 def report_data(
@@ -92,10 +127,13 @@ def report_data(
     evaluation: Evaluation,
     scenes: Sequence[Scene],
     material: Material,
+    further: Sequence[FurtherTable] = (),
 ) -> ReportData:
     """Gather what the report shows."""
     left_out = ", ".join(material.dropped_families) or "none"
     question = [(name.replace("_", " "), words) for name, words in asdict(experiment.question).items()]
+    gap = None if answers is None else shap_gap(model, answers.inputs.matrix[:SHAP_CASES])
+    checked = [] if gap is None else [f"Boosted contributions differ from shap.TreeExplainer by {gap:.1e} at most."]
     return ReportData(
         title=f"{experiment.name}: {experiment.question.endpoint}",
         synthetic=experiment.synthetic,
@@ -103,12 +141,29 @@ def report_data(
         cohorts=[line for pool, role in material.pools for line in cohort_lines(pool, role)],
         scenes=scenes,
         evaluation=evaluation,
-        answers=answers,
+        answered=_answered(model, answers, material),
         settings=yaml.safe_dump(json.loads(json.dumps(experiment.to_dict())), sort_keys=False),
         made_with=[("artefact", model.identity.digest), *sorted(environment_tags().items())],
         bootstraps=experiment.evaluation.bootstraps,
-        notes=[*material.notes, *_sample_size(model), f"Arms left out of the evidence: {left_out} (the cohorts' own)."],
+        notes=[
+            *material.notes,
+            *_sample_size(model),
+            f"Arms left out of the evidence: {left_out} (the cohorts' own).",
+            *checked,
+        ],
+        further=further,
     )
+
+
+def _answered(model: ResponseModel, answers: Answers | None, material: Material) -> list[AnsweredCases]:
+    """Return the final model's answers by pool, those it was fitted on first; arms have no outcome of single cases."""
+    found = []
+    if answers is not None and material.pool is None:
+        found.append(AnsweredCases("published arms", "development", answers, np.zeros(0)))
+    for pool, role in material.pools:
+        given = answers if answers is not None and role == "development" else model.answers(pool.batch())
+        found.append(AnsweredCases(pool.cohort.provenance.cohort_id, role, given, pool.outcome, pool.truth))
+    return found
 
 
 def _sample_size(model: ResponseModel) -> list[str]:
@@ -149,8 +204,8 @@ def record_of(
     evaluation: Evaluation,
     material: Material,
     folder: Path,
-    files: Sequence[Path],
     stem: str,
+    scenes: Sequence[Scene] = (),
 ) -> RunRecord:
     """Gather what is tracked of a run."""
     data = [
@@ -166,9 +221,9 @@ def record_of(
         data=data,
         artefact=folder / "artefact",
         files={
-            "report": [file for file in files if file.suffix == ".html"],
-            "report/figures": [file for file in files if file.suffix != ".html"],
-            "tables": [folder / "evaluation.json", folder / "experiment.json"],
+            "report": sorted((folder / "report").glob("*.*")),
+            "report/figures": sorted((folder / "report" / "figures").glob("*.*")),
+            "tables": [folder / name for name in TABLES] + sorted((folder / "tables").glob("*.json")),
         },
         tags={
             "endpoint": experiment.question.endpoint,
@@ -176,7 +231,27 @@ def record_of(
             "synthetic": str(experiment.synthetic).lower(),
             "artefact.digest": model.identity.digest,
         },
+        resamples=repeats_of(scenes),
+        note=_note(model),
     )
+
+
+def repeats_of(scenes: Sequence[Scene]) -> list[tuple[str, dict[str, float]]]:
+    """Return the model's metrics by repeat of the resampling, by cohort; nothing where there is a single one."""
+    found: dict[str, dict[str, float]] = {}
+    for scene in scenes:
+        model = scene.forecasts[0]
+        for repeat, values in enumerate(model.values if len(model.values) > 1 else ()):
+            of_repeat = found.setdefault(f"{scene.name} {repeat + 1}", {})
+            for name, metric in REPEATED.items():
+                of_repeat[f"{scene.cohort}.{name}"] = float(metric(scene.outcome, values, scene.weights))
+    return [(name, {k: v for k, v in metrics.items() if np.isfinite(v)}) for name, metrics in found.items()]
+
+
+def _note(model: ResponseModel) -> str:
+    """Return the card down to its question, for MLflow's pages; the whole card is a file of the run."""
+    first = card_markdown(model.card, model.identity.digest).split("## Population")[0]
+    return f"{first}Whole card: `report/model-card.md`; report: `report/report.html`."[:LONGEST_NOTE]
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -103,7 +103,9 @@ def _verdict(found: ModelVersion, place: Path) -> GateVerdict:
     tables = fetch(found, "tables", place)
     experiment = json.loads((tables / "experiment.json").read_text(encoding="utf-8"))
     rows = json.loads((tables / "evaluation.json").read_text(encoding="utf-8"))
-    return decide(rows, read_settings(GateSettings, experiment["gate"], "gate"))
+    found = tables / "checks.json"
+    checks = json.loads(found.read_text(encoding="utf-8")) if found.is_file() else {}
+    return decide(rows, read_settings(GateSettings, experiment["gate"], "gate"), checks)
 
 
 def _refusal(found: ModelVersion, verdict: GateVerdict) -> GateRefused:

@@ -6,44 +6,32 @@ external cohorts once -> card, artefact -> report -> track. Registration is the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from experiments.card import adequacy, card_of
 from experiments.cohort_loading import load_cohorts
+from experiments.finish import Run, finish
+from experiments.further import Asker, grouped
 from experiments.leakage import own_trials, without_shared_patients
-from experiments.outputs import Material, fresh_folder, record_of, report_data, write_tables
-from models.artifact import save_artifact
+from experiments.outputs import Material, runs_folder
+from training.arms import ArmCases, described_groups
 from training.evaluate import Evaluation, evaluate
-from training.evidence_for import evidence_without
-from training.fit import Recipe, fit_contenders
+from training.evidence_for import arms_of, evidence_without
+from training.fit import Recipe, fit_contenders, fit_model
+from training.fold_cache import FoldCache, cache_key
 from training.pool import Pool
-from training.report import write_report
 from training.resampling import beside_loris, external_scene, resample
-from training.tracking import track
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from experiments.config import Experiment
     from experiments.progress import Progress
-    from models.response import Answers, ResponseModel
+    from models.described import DescribedGroups
+    from models.evidence import EvidenceTerm
     from training.judged import Scene
-    from training.tracking import Tracked
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """What a run gives back."""
-
-    experiment: Experiment
-    model: ResponseModel
-    evaluation: Evaluation
-    scenes: tuple[Scene, ...]
-    folder: Path
-    report: Path
-    tracked: Tracked | None
 
 
 def load_material(experiment: Experiment) -> Material:
@@ -52,8 +40,15 @@ def load_material(experiment: Experiment) -> Material:
     external = load_cohorts(experiment.cohorts.external, experiment)
     kept, overlaps = without_shared_patients(development, external, experiment.cohorts)
     families, cohorts = own_trials([one.provenance for one in (*development, *external)])
+    shared_with = tuple(sorted({one.against for one in overlaps if one.removed}))
     return Material(
-        Pool.of(kept), tuple(Pool.of([one]) for one in external), tuple(o.sentence for o in overlaps), families, cohorts
+        Pool.of(kept),
+        tuple(Pool.of([one]) for one in external),
+        tuple(one.sentence for one in overlaps),
+        families,
+        cohorts,
+        Pool.of(development) if shared_with else None,
+        shared_with,
     )
 
 
@@ -69,33 +64,65 @@ def recipe_of(experiment: Experiment, material: Material) -> Recipe:
         evidence=evidence,
         leave_out=experiment.features.leave_out,
         comparators=experiment.evaluation.comparators,
+        described=_described(experiment, material, evidence),
+        described_weight=experiment.cohorts.published_arms,
     )
 
 
-def run_on_patients(experiment: Experiment, progress: Progress, *, workers: int, stem: str, tracking: bool) -> Run:
+def _described(experiment: Experiment, material: Material, evidence: EvidenceTerm | None) -> DescribedGroups | None:
+    """Return published arms as rows beside the patients, without those of the patients' own trials."""
+    if evidence is None or not experiment.cohorts.published_arms:
+        return None
+    own = {*material.dropped_families, *material.dropped_cohorts}
+    arms = [arm for arm in arms_of(experiment.family) if not own & {arm.trial_family, arm.cohort}]
+    return described_groups(ArmCases.of(arms), evidence)
+
+
+def run_on_patients(
+    experiment: Experiment, progress: Progress, *, workers: int, stem: str, tracking: bool, drawing: bool = True
+) -> Run:
     """Run an experiment that is fitted on patients."""
     with progress.step("Reading cohorts"):
-        material = load_material(experiment)
+        material, twins = grouped(load_material(experiment))
     with progress.step("Fitting published evidence"):
         recipe = recipe_of(experiment, material)
-    resampled = _resampled(experiment, recipe, material.development, workers, progress)
+    cache = FoldCache(runs_folder() / f"{stem}-{cache_key(experiment.to_dict(), material.hashes)}.folds")
+    resampled = _resampled(experiment, recipe, material.development, workers, progress, cache)
     developed = judged(experiment, resampled, progress, "Judging out-of-fold forecasts")
     card = card_of(experiment, material.development, material.dropped_families, developed)
     with progress.step("Fitting on all cases"):
-        contenders = fit_contenders(replace(recipe, card=card), material.development)
+        recipe = replace(recipe, card=card)
+        contenders = fit_contenders(recipe, material.development)
         model = contenders.model
         model = replace(model, card={**model.card, **adequacy(model.card["fit"])})
     outside = [external_scene(contenders, pool) for pool in material.external]
     outside = [scene for one in outside for scene in (one, beside_loris(one)) if scene is not None]
     scored = judged(experiment, outside, progress, "Scoring external cohorts")
-    evaluation = Evaluation((*developed.rows, *scored.rows))
+    asker = Asker(experiment, material, recipe, partial(recipe_of, experiment), twins, progress, workers)
+    more = asker.all(resampled, outside)
+    evaluation = Evaluation((*developed.rows, *scored.rows, *more.rows))
     scenes = (*resampled, *outside)
     answers = model.answers(material.development.batch())
-    return finish(experiment, model, answers, evaluation, scenes, material, progress, stem, tracking)
+    run = finish(
+        experiment,
+        model,
+        answers,
+        evaluation,
+        scenes,
+        material,
+        progress,
+        stem,
+        tracking,
+        drawing=drawing,
+        further=more.tables,
+        refit=lambda: fit_model(recipe, material.development),
+    )
+    cache.clear()
+    return run
 
 
 def _resampled(
-    experiment: Experiment, recipe: Recipe, pool: Pool, workers: int, progress: Progress
+    experiment: Experiment, recipe: Recipe, pool: Pool, workers: int, progress: Progress, cache: FoldCache
 ) -> tuple[Scene, ...]:
     settings = experiment.resampling
     if settings.repeats == 0:
@@ -109,6 +136,7 @@ def _resampled(
             seed=settings.seed,
             workers=workers,
             each=each,
+            cache=cache,
         )
 
 
@@ -117,28 +145,3 @@ def judged(experiment: Experiment, scenes: Sequence[Scene], progress: Progress, 
     settings = experiment.evaluation
     with progress.bar(words, sum(len(scene.forecasts) for scene in scenes)) as each:
         return evaluate(scenes, resamples=settings.bootstraps, seed=settings.seed, each=each)
-
-
-def finish(
-    experiment: Experiment,
-    model: ResponseModel,
-    answers: Answers,
-    evaluation: Evaluation,
-    scenes: tuple[Scene, ...],
-    material: Material,
-    progress: Progress,
-    stem: str,
-    tracking: bool,
-) -> Run:
-    """Store the artefact, write tables and report, and track the run; registration is the very last step."""
-    folder = fresh_folder(experiment, material.hashes, stem)
-    with progress.step("Storing the artefact"):
-        model = save_artifact(model, folder / "artefact")
-    write_tables(evaluation, experiment, folder)
-    with progress.step("Drawing the report"):
-        files = write_report(report_data(experiment, model, answers, evaluation, scenes, material), folder / "report")
-    tracked = None
-    if tracking:
-        with progress.step("Logging to MLflow"):
-            tracked = track(record_of(experiment, model, evaluation, material, folder, files, stem))
-    return Run(experiment, model, evaluation, scenes, folder, files[0], tracked)

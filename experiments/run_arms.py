@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from experiments.card import adequacy, arms_card
 from experiments.cohort_loading import load_cohorts
+from experiments.finish import Run, finish
 from experiments.leakage import own_trials
 from experiments.outputs import Material
-from experiments.run import Run, finish, judged
+from experiments.run import judged
 from training.arms import ArmCases, arms_scene, fit_on_arms, left_family_out
 from training.evaluate import Evaluation
 from training.evidence_check import leave_family_out
@@ -29,15 +30,20 @@ if TYPE_CHECKING:
     from training.judged import FloatArray
 
 
-def run_on_arms(experiment: Experiment, progress: Progress, *, stem: str, tracking: bool) -> Run:
+def load_arms_material(experiment: Experiment) -> Material:
+    """Load the external cohorts, and name their own trials: those are no evidence."""
+    external = load_cohorts(experiment.cohorts.external, experiment)
+    families, cohorts = own_trials([one.provenance for one in external])
+    return Material(None, tuple(Pool.of([one]) for one in external), (), families, cohorts)
+
+
+def run_on_arms(experiment: Experiment, progress: Progress, *, stem: str, tracking: bool, drawing: bool = True) -> Run:
     """Run an experiment that is fitted on published arms; patient-level cohorts are external checks."""
     with progress.step("Reading cohorts"):
-        external = load_cohorts(experiment.cohorts.external, experiment)
-        families, cohorts = own_trials([one.provenance for one in external])
-        pools = tuple(Pool.of([one]) for one in external)
+        material = load_arms_material(experiment)
     with progress.step("Fitting published evidence"):
-        term = evidence_without(experiment.family, families, cohorts)
-        own = {*families, *cohorts}
+        term = evidence_without(experiment.family, material.dropped_families, material.dropped_cohorts)
+        own = {*material.dropped_families, *material.dropped_cohorts}
         arms = [arm for arm in arms_of(experiment.family) if not own & {arm.trial_family, arm.cohort}]
         cases = ArmCases.of(arms)
     held_out = _left_out(cases, term, progress)
@@ -47,14 +53,16 @@ def run_on_arms(experiment: Experiment, progress: Progress, *, stem: str, tracki
     scenes = [arms_scene(cases, forecast, f"published {experiment.family} arms")]
     developed = judged(experiment, scenes, progress, "Judging left-family-out forecasts")
     model = _carded(experiment, cases, model, developed)
-    outside = [external_scene(Contenders(model, (), None), pool) for pool in pools]
+    outside = [external_scene(Contenders(model, (), None), pool) for pool in material.external]
     scored = judged(experiment, outside, progress, "Scoring external cohorts")
     evaluation = Evaluation((*developed.rows, *scored.rows))
     with progress.step("Foretelling arms without their families"):
         note = _foretold(arms)
-    material = Material(None, pools, (note,), families, cohorts)
+    material = replace(material, notes=(note,))
     answers = model.answers(cases.batch)
-    return finish(experiment, model, answers, evaluation, (*scenes, *outside), material, progress, stem, tracking)
+    return finish(
+        experiment, model, answers, evaluation, (*scenes, *outside), material, progress, stem, tracking, drawing=drawing
+    )
 
 
 def _left_out(cases: ArmCases, term: EvidenceTerm, progress: Progress) -> FloatArray:

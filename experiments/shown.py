@@ -8,14 +8,15 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from training.figures import TITLES
 from training.judged import MODEL
+from training.palette import TITLES
 from training.report import signed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from experiments.run import Run
+    from experiments.finish import Run
+    from training.further import FurtherTable
     from training.judged import Row
 
 COLUMNS = (("AUROC", "auroc"), ("Brier", "brier"), ("CITL", "citl"), ("slope", "slope"))
@@ -31,11 +32,23 @@ def print_run(run: Run, console: Console) -> None:
         groups.setdefault((row.scene, row.cohort), []).append(row)
     for (scene, cohort), rows in groups.items():
         console.print(_table(f"{cohort} ({scene})", rows))
+    for table in run.further:
+        console.print(_further(table))
     console.print(f"report    {run.report}")
     console.print(f"artefact  {run.folder / 'artefact'}  {run.model.identity.digest}")
     if run.tracked is not None:
         console.print(f"tracked   {run.tracked.name} version {run.tracked.version}, alias challenger")
         console.print(f"next      oncorespond promote {run.tracked.name}")
+
+
+def _further(one: FurtherTable) -> Table:
+    table = Table(title=one.title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, caption_justify="left")
+    for _, heading in one.columns:
+        table.add_column(heading)
+    for cells in one.cells():
+        table.add_row(*cells, style="bold" if MODEL in cells else None)
+    table.caption = "\n".join(one.notes)
+    return table
 
 
 def _table(title: str, rows: list[Row]) -> Table:
@@ -79,4 +92,5 @@ def run_json(run: Run) -> dict[str, Any]:
         "version": None if tracked is None else tracked.version,
         "run_id": None if tracked is None else tracked.run_id,
         "rows": [row.to_dict() for row in run.evaluation.rows],
+        "further": [table.to_dict() for table in run.further],
     }

@@ -80,7 +80,13 @@ GENES: tuple[Status, ...] = (
     Status("smarca4_loss", "SMARCA4 loss", ("SMARCA4_LOSS",), ("SMARCA4",), CHECKPOINT),
     Status("nf1_loss", "NF1 loss", ("NF1_LOSS",), ("NF1",), CHECKPOINT),
     Status(
-        "ctnnb1_activating", "CTNNB1 activating mutation", ("CTNNB1_ACTIVATING",), ("CTNNB1",), CHECKPOINT, -1, "PMID:25970248"
+        "ctnnb1_activating",
+        "CTNNB1 activating mutation",
+        ("CTNNB1_ACTIVATING",),
+        ("CTNNB1",),
+        CHECKPOINT,
+        -1,
+        "PMID:25970248",
     ),
     Status("pik3ca_hotspot", "PIK3CA hotspot", ("PIK3CA_HOTSPOT",), ("PIK3CA",)),
     Status("cdkn2a_loss", "CDKN2A loss", ("CDKN2A_LOSS",), ("CDKN2A",)),
@@ -109,6 +115,8 @@ TOGETHER: tuple[tuple[str, str, str, str, Sign, str], ...] = (
 """Pairs whose effect is not the sum of the two (KRAS with STK11: 7% respond, with TP53: 36%; PMID 29773717)."""
 
 MATCH = "target_match"
+MATCH_FAMILIES = TARGETED
+"""Families that use the match of the therapy with the findings, resistance, evidence level and clonality."""
 MATCH_STATES: tuple[tuple[str, str, Sign], ...] = (
     ("target_matched", "matched", 1),
     ("target_wrong_class", "wrong_class", 0),
@@ -123,14 +131,23 @@ _MATCH_SOURCE = "doi:10.1200/JCO.2017.75.3780"
 
 REST: tuple[Column, ...] = (
     *(
-        Column(name, MATCH, "alterations", "flag", sign, _MATCH_SOURCE if sign else "", "never", TARGETED)
+        Column(name, MATCH, "alterations", "flag", sign, _MATCH_SOURCE if sign else "", "never", MATCH_FAMILIES)
         for name, _, sign in MATCH_STATES
     ),
     Column(
-        "resistance_present", "resistance_present", "alterations", "flag", -1, "PMID:15737014", "indicator", TARGETED
+        "resistance_present",
+        "resistance_present",
+        "alterations",
+        "flag",
+        -1,
+        "PMID:15737014",
+        "indicator",
+        MATCH_FAMILIES,
     ),
-    Column("match_evidence_level", "match_evidence_level", "alterations", "1", 1, _MATCH_SOURCE, "never", TARGETED),
-    Column("match_clonality", "match_clonality", "alterations", "1", 1, "PMID:26957554", "indicator", TARGETED),
+    Column(
+        "match_evidence_level", "match_evidence_level", "alterations", "1", 1, _MATCH_SOURCE, "never", MATCH_FAMILIES
+    ),
+    Column("match_clonality", "match_clonality", "alterations", "1", 1, "PMID:26957554", "indicator", MATCH_FAMILIES),
     Column("passengers_log1p", "passengers_log1p", "alterations", "log(1+count)", 0, "", "indicator", BOTH),
     Column(
         "clonal_haematopoiesis_log1p",

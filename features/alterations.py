@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from features import histology
-from features.alteration_columns import COLUMNS, MATCH_STATES, PLACE, STATUSES, TOGETHER
+from features.alteration_columns import COLUMNS, MATCH_FAMILIES, MATCH_STATES, PLACE, STATUSES, TOGETHER
 from features.alteration_shown import shown_of, warnings_of
 from features.class_matrix import class_matrix
 from features.driver_classes import row
@@ -45,6 +45,8 @@ SMALL_CELL = "SCLC"
 _OF_FINDINGS = [PLACE[name] for name in ("passengers_log1p", "clonal_haematopoiesis_log1p", "findings_from_blood")]
 """Columns that are unknown where findings were not recorded."""
 
+_MATCH = slice(PLACE[MATCH_STATES[0][0]], PLACE["match_clonality"] + 1)
+
 _BITS: IntArray = 1 << np.arange(len(STATUSES), dtype=np.int64)
 _STATUS_OF = np.array([np.nan, 0.0, 1.0, 1.0])
 """By negative + 2 * present."""
@@ -70,8 +72,7 @@ class Counted:
 
 def _by_level(facts: Sequence[LevelFacts]) -> IntArray:
     """Return six numbers per level, shape (6, levels): three masks to unite, three flags to count."""
-    rows = [(f.present, f.negative, f.blocked, f.of_tumour, f.passenger, f.haematopoietic) for f in facts]
-    return np.array(rows, dtype=np.int64).reshape(-1, 6).T
+    return np.array([fact.numbers for fact in facts], dtype=np.int64).reshape(-1, 6).T
 
 
 def counted(findings: Findings, facts: Sequence[LevelFacts], n: int, blood: FloatArray) -> Counted:
@@ -92,7 +93,8 @@ def statuses(batch: Batch, found: Counted, blood: FloatArray, assayed: Assays) -
     ruled_out[(blood == 1.0) & ~found.of_tumour] = 0
     negative = (ruled_out[:, None] & STATUS_GENE_MASKS) == STATUS_GENE_MASKS
     present = found.present[:, None] & _BITS > 0
-    return _STATUS_OF[negative + 2 * present]
+    columns: FloatArray = _STATUS_OF[negative + 2 * present]
+    return columns
 
 
 _PAIRS = np.array([[PLACE[one], PLACE[other]] for _, _, one, other, _, _ in TOGETHER]).T
@@ -183,12 +185,19 @@ class AlterationsBuilder:
 
     def build(self, batch: Batch) -> FloatArray:
         """Return the columns, shape (n, len(columns))."""
+        return self.build_for(batch)
+
+    def build_for(self, batch: Batch, family: str | None = None) -> FloatArray:
+        """Return the columns; those on the match with the therapy are NaN for a family that does not use them."""
         grid = np.empty((batch.n, len(COLUMNS)))
         facts, blood, assayed = facts_of(batch.findings.levels), from_blood(batch), assays(batch)
         found = counted(batch.findings, facts, batch.n, blood)
         grid[:, : len(STATUSES)] = statuses(batch, found, blood, assayed)
         grid[:, _TOGETHER] = _together(grid)
-        self._fill_match(grid, match_columns(batch, facts, blood, found.of_tumour, assayed))
+        if family is None or family in MATCH_FAMILIES:
+            self._fill_match(grid, match_columns(batch, facts, blood, found.of_tumour, assayed))
+        else:
+            grid[:, _MATCH] = np.nan
         grid[:, _OF_FINDINGS[0]] = np.log1p(found.passengers)
         grid[:, _OF_FINDINGS[1]] = np.where(blood == 1.0, np.log1p(found.haematopoietic), np.nan)
         grid[:, _OF_FINDINGS[2]] = blood

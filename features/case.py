@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from features import agents, genes, histology, measures, variants
+from features import agents, fusions, genes, histology, measures, variants
 from features.case_refusals import refusals_of
 from features.errors import InvalidCase, UnreadableAlteration
 from features.field_types import (
@@ -48,6 +48,9 @@ TherapyClass = Annotated[
 ]
 
 
+_NO_LEVEL = "an expression finding without its level cannot be read"
+
+
 class Record(BaseModel):
     """A part of a case: closed (no unknown keys), immutable, strict about types."""
 
@@ -74,14 +77,29 @@ class Alteration(Record):
     origin: Origin | None = None
 
     @model_validator(mode="after")
-    def _notation_can_be_read(self) -> Self:
-        if self.kind == "mutation":
-            try:
+    def _can_be_read(self) -> Self:
+        try:
+            if self.kind == "mutation":
                 variants.read_variant(
                     self.gene, self.protein_change, self.cdna_change, self.variant_classification, self.exon
                 )
-            except UnreadableAlteration as refusal:
-                raise as_pydantic(refusal) from None
+            elif self.kind == "fusion":
+                fusions.read_fusion(self.gene, self.partner)
+            elif self.kind == "expression" and self.status == "present" and self.level is None:
+                raise UnreadableAlteration(_NO_LEVEL, way_out="Give `level`: 0, 1+, 2+, 3+, low, high, ...")
+        except UnreadableAlteration as refusal:
+            raise as_pydantic(refusal) from None
+        return self
+
+    @model_validator(mode="after")
+    def _fields_are_of_its_kind(self) -> Self:
+        for kind, name, given in (("fusion", "partner", self.partner), ("expression", "level", self.level)):
+            if given is not None and self.kind != kind:
+                raise PydanticCustomError(
+                    "contradiction",
+                    "`{name}` is a field of kind {kind}, and the kind is {found}",
+                    {"name": name, "kind": kind, "found": self.kind},
+                )
         return self
 
 

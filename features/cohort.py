@@ -42,11 +42,14 @@ class Outcome:
     """What happened after the index date, for one case.
 
     ``objective_response`` is 1, 0 or None; NE counts as 0 where the cohort records it, with the reason kept.
+    ``survival_months`` run from the index date to death (``died`` 1) or to the last contact (0).
     """
 
     objective_response: int | None
     best_response: str | None = None
     reason: str | None = None
+    survival_months: float | None = None
+    died: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +135,11 @@ class Cohort:
         """Objective response among those with a scan after baseline: as :attr:`response`, NE is NaN."""
         not_evaluable = pc.fill_null(pc.equal(self.outcomes.column("best_response"), "NE"), False).to_numpy()
         return np.where(not_evaluable, np.nan, self.response)
+
+    @cached_property
+    def survival(self) -> tuple[FloatArray, FloatArray]:
+        """Overall survival for evaluation: months and death (1, 0), each of shape (n,), NaN where not known."""
+        return floats(self.outcomes.column("survival_months")), floats(self.outcomes.column("died"))
 
     @cached_property
     def case_ids(self) -> list[str]:

@@ -83,9 +83,12 @@ OUTCOMES = pa.schema(
         ("objective_response", pa.float64()),
         ("best_response", pa.string()),
         ("reason", pa.string()),
+        ("survival_months", pa.float64()),
+        ("died", pa.float64()),
     ]
 )
-"""One row per case, in their order: 1, 0 or null; CR PR SD PD NE or null; why it is NE or null."""
+"""One row per case, in their order: 1, 0 or null; CR PR SD PD NE or null; why it is NE or null; months from the index
+date to death (``died`` 1) or to the last contact (0), for control arms: evaluation only, as all of this table."""
 
 SCHEMAS: dict[str, pa.Schema] = {
     "cases": CASES,

@@ -109,8 +109,8 @@ def explain(
         read = case_as_of(read, as_of)
     batch = batch_of([read])
     family = regimen(batch.texts["therapy"].levels[0]).family
-    table = FeatureTable.for_family(family if family in ("checkpoint", "targeted") else "targeted").fit(batch)
-    shown = table.show(batch, 0)
+    table = FeatureTable.for_family(family if family in ("checkpoint", "targeted") else "targeted")
+    shown = table.readings(batch, 0)
     if as_json:
         typer.echo(json.dumps(_as_dict(table, shown, table.warnings(batch, 0)), indent=2, ensure_ascii=False))
     else:
@@ -139,10 +139,15 @@ def _print(table: FeatureTable, shown: dict[str, Shown], warnings: list[str]) ->
     from rich.table import Table
 
     grid = Table(title=f"What the {table.family} family would know", show_lines=False)
-    for heading in ("group", "feature", "reading", "from", "unknown"):
-        grid.add_column(heading, overflow="fold")
+    for heading, share in (("reading", 4), ("from", 3), ("not known", 3)):
+        grid.add_column(heading, overflow="fold", ratio=share)
+    group = ""
     for item in shown.values():
-        cells = (item.group, item.feature, item.text, "; ".join(item.sources), "; ".join(item.unknown))
+        if item.group != group:
+            group = item.group
+            grid.add_section()
+            grid.add_row(f"[bold]{group.replace('_', ' ')}[/bold]")
+        cells = (item.text, "; ".join(item.sources), "; ".join(item.unknown))
         grid.add_row(*(escape(cell) for cell in cells))
     console = Console()
     console.print(grid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,4 +111,13 @@ class Builder(Protocol):
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
         """Return the builder that :meth:`parameters` came from."""
+        ...
+
+
+@runtime_checkable
+class BuildsForFamily(Protocol):
+    """A builder that need not work out what only the other family uses."""
+
+    def build_for(self, batch: Batch, family: str | None) -> FloatArray:
+        """Return what ``build`` returns; columns that ``family`` does not use may be NaN instead."""
         ...

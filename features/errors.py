@@ -120,6 +120,10 @@ class UnknownKey(CaseRefusal):
 
     code = "unknown_key"
 
+    def log_text(self) -> str:
+        """Return the code alone: the field is the caller's own word here, and may be anything."""
+        return self.code
+
 
 class MissingField(CaseRefusal):
     """A field that every case needs is absent or null."""

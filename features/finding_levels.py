@@ -6,7 +6,7 @@ repetition of findings never matter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,8 @@ class LevelFacts:
         Whether it counts as a passenger; whether its gene is one of clonal haematopoiesis.
     of_tumour
         Present, somatic and not in such a gene: it shows that blood carries tumour DNA.
+    numbers
+        The three masks (present, negative, blocked) and the three flags (of tumour, passenger, haematopoietic).
     """
 
     reading: Reading
@@ -59,6 +61,13 @@ class LevelFacts:
     passenger: bool = False
     haematopoietic: bool = False
     of_tumour: bool = False
+    numbers: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        masks = (self.present, self.negative, self.blocked)
+        object.__setattr__(
+            self, "numbers", (*masks, int(self.of_tumour), int(self.passenger), int(self.haematopoietic))
+        )
 
 
 GENE_BITS: tuple[tuple[int, str], ...] = tuple(

@@ -109,7 +109,7 @@ class HistologyBuilder:
         code = _text(batch.texts["histology"], row)
         known = self._levels_of(code)
         counted = (f"counted as {', '.join(known)}",) if known else ()
-        unknown = () if known else ("no level of it has enough training cases",)
+        unknown = () if known or not self.cases else ("no level of it has enough training cases",)
         before = _text(batch.texts["histology_at_diagnosis"], row)
         changed = bool(before) and before != code
         change = f"change from {_named(before)} at diagnosis" if changed else "no change of histology recorded"

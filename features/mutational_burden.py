@@ -172,7 +172,7 @@ def _panel(batch: Batch, row: int) -> panels.Panel | None:
 
 
 def _shown_panel(batch: Batch, row: int, value: float, derived: bool) -> Shown:
-    """Return TMB in words; where it stands on the common scale is a source, how unsure it is stands with the unknown."""
+    """Return TMB in words; its scale is among the sources, its error among what is unknown."""
     found = _panel(batch, row)
     sources, unsure = [SIGN_SOURCE], []
     if derived:

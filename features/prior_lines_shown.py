@@ -91,7 +91,9 @@ def _last_response(history: History) -> Shown:
 def _interval(history: History) -> Shown:
     feature, days = "days_since_last_therapy", _known(history.last.days_since_end[0])
     if days is not None:
-        return Shown(feature, "prior_lines", int(days) if days.is_integer() else days, "d", f"{days:g} day{'' if days == 1 else 's'} since the last therapy")
+        value = int(days) if days.is_integer() else days
+        text = f"{value} day{'' if value == 1 else 's'} since the last therapy"
+        return Shown(feature, "prior_lines", value, "d", text)
     if history.any_before[0] == 0:
         return Shown(feature, "prior_lines", "untreated", "d", "no time since a last therapy (untreated)")
     why = "the end of the last regimen, or which regimen was last, is not recorded"

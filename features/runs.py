@@ -61,7 +61,8 @@ class Runs:
         return found
 
     def highest(self, values: FloatArray) -> FloatArray:
-        """Return the highest value of each case, shape (n,); none is minus infinity, NaN wins."""
-        found = np.full(self.n, -np.inf)
-        found[self.cases] = np.maximum.reduceat(values, self.starts)
+        """Return the highest value of each case; shape (..., m) gives (..., n); none is minus infinity, NaN wins."""
+        found = np.empty((*values.shape[:-1], self.n))
+        found.fill(-np.inf)
+        found[..., self.cases] = np.maximum.reduceat(values, self.starts, axis=-1)
         return found

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from features.alterations import AlterationsBuilder
-from features.contract import Column
+from features.contract import BuildsForFamily, Column
+from features.curves import CurvesBuilder
 from features.errors import Refusal
 from features.histology_builder import HistologyBuilder
 from features.mismatch_repair import MismatchRepairBuilder
@@ -23,10 +24,11 @@ from features.mutational_burden import MutationalBurdenBuilder
 from features.patient import PatientBuilder
 from features.prior_lines import PriorLinesBuilder
 from features.therapy import TherapyBuilder
+from features.therapy_interactions import TherapyInteractionsBuilder
 from features.vocabulary import version as vocabulary_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from features.batch import Batch, FloatArray, IntArray
     from features.contract import Builder, Group, Shown
@@ -38,7 +40,9 @@ BUILDERS: tuple[type[Builder], ...] = (
     MismatchRepairBuilder,
     PriorLinesBuilder,
     TherapyBuilder,
+    TherapyInteractionsBuilder,
     PatientBuilder,
+    CurvesBuilder,
 )
 """All registered builders, in the order of the table; the contract tests run over each of them."""
 
@@ -98,14 +102,17 @@ class FeatureTable:
         return tuple(kept)
 
     @cached_property
-    def _blocks(self) -> list[tuple[Builder, IntArray | slice, slice]]:
-        """Return the builders this family uses, which of their columns, and where those stand in the matrix."""
+    def _blocks(self) -> list[tuple[Callable[[Batch], FloatArray], IntArray | slice, slice]]:
+        """Return how this family's blocks are built, which columns it uses, and where those stand in the matrix."""
         ends = np.cumsum([len(columns) for _, columns in self._kept]).tolist()
         return [
-            (builder, chosen, slice(end - len(columns), end))
+            (self._build_of(builder), chosen, slice(end - len(columns), end))
             for builder, (chosen, columns), end in zip(self.builders, self._kept, ends, strict=True)
             if columns
         ]
+
+    def _build_of(self, builder: Builder) -> Callable[[Batch], FloatArray]:
+        return partial(builder.build_for, family=self.family) if isinstance(builder, BuildsForFamily) else builder.build
 
     @cached_property
     def value_columns(self) -> tuple[Column, ...]:
@@ -156,8 +163,8 @@ class FeatureTable:
         together, which the contract tests check.
         """
         matrix = np.empty((batch.n, len(self.columns)))
-        for builder, chosen, block in self._blocks:
-            matrix[:, block] = builder.build(batch)[:, chosen]
+        for build, chosen, block in self._blocks:
+            matrix[:, block] = build(batch)[:, chosen]
         matrix[:, len(self.value_columns) :] = np.isnan(matrix[:, self._first_of_indicator])
         return matrix
 
@@ -166,6 +173,13 @@ class FeatureTable:
         one = batch.only(row)
         shown = [item for builder in self.builders for item in builder.show(one, 0)]
         return {item.feature: item for item in shown if item.feature in self._names}
+
+    def readings(self, batch: Batch, row: int) -> dict[str, Shown]:
+        """Return how a case is read before any training: every feature of the family, learned levels or not."""
+        one = batch.only(row)
+        of_others = {column.feature for builder in self.builders for column in builder.columns()} - self._names
+        shown = (item for builder in self.builders for item in builder.show(one, 0))
+        return {item.feature: item for item in shown if item.feature not in of_others}
 
     def warnings(self, batch: Batch, row: int) -> list[str]:
         """Return the coded warnings of all builders about one case."""

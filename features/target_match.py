@@ -14,7 +14,7 @@ import numpy as np
 from features import histology
 from features.finding_levels import distinct, genes_tested_by
 from features.match_levels import LEVEL_SCORE, level_of
-from features.matching import judge, needs_of, negates, needs_tested_by
+from features.matching import judge, needs_of, needs_tested_by, negates
 from features.runs import Runs
 
 if TYPE_CHECKING:
@@ -171,5 +171,5 @@ def _clonality(batch: Batch, facts: Sequence[LevelFacts], judged: _Judged) -> Fl
 def _highest(values: FloatArray, rows: IntArray, n: int) -> FloatArray:
     """Return the highest known value of each case, NaN where there is none."""
     found = Runs.of(rows, n).highest(np.where(np.isnan(values), -np.inf, values))
-    found[np.isneginf(found)] = np.nan
+    found[found == -np.inf] = np.nan
     return found

@@ -146,21 +146,24 @@ def _json(folder: Path, name: str) -> Any:
     return json.loads((folder / name).read_bytes())
 
 
+_DECLARED = ("unmeasured", "between_histologies", "between_settings", "untested", "unknown_match")
+"""The single numbers of the interval, in the order they are stored."""
+
+
 def _arrays(interval: IntervalVariance) -> dict[str, FloatArray]:
     return {
         "linear_root": interval.linear_root,
         "unknown_input": interval.unknown_input,
         "indicators": interval.indicators,
-        "declared": np.array([interval.unmeasured, interval.between_histologies, interval.information]),
+        "alternatives": interval.alternatives,
+        "declared": np.array([getattr(interval, name) for name in _DECLARED]),
     }
 
 
 def _interval(folder: Path) -> IntervalVariance:
     with np.load(folder / "interval.npz", allow_pickle=False) as stored:
-        unmeasured, between, information = stored["declared"].tolist()
-        return IntervalVariance(
-            stored["linear_root"], stored["unknown_input"], stored["indicators"], unmeasured, between, information
-        )
+        arrays = {name: stored[name] for name in ("linear_root", "unknown_input", "indicators", "alternatives")}
+        return IntervalVariance(**arrays, **dict(zip(_DECLARED, stored["declared"].tolist(), strict=True)))
 
 
 def npz_bytes(arrays: Mapping[str, FloatArray]) -> bytes:

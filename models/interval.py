@@ -1,7 +1,7 @@
 """The 95% interval of a case's log-odds, mapped through the same a and b; numpy only.
 
-    variance = a^2 * (x' C x + left(w^2 * var(evidence)) + left(between histologies)
-                      + spread of boosters + unknown inputs + unmeasured) + (z, 1) Cov(a, b) (z, 1)'
+    variance = a^2 * (x' C x + left(w^2 * var(evidence) + (1 - w)^2 * between settings)
+                      + left(between histologies) + spread of boosters + unknown inputs + unmeasured) + (z, 1) Cov(a, b) (z, 1)'
 
 C is the penalised covariance of the linear coefficients and w (see :class:`models.linear_fit.LinearFit`), its
 intercept profiled out because b is fitted anew; var(evidence) holds the between-trial variance;
@@ -36,24 +36,33 @@ class IntervalVariance:
     linear_root
         Shape (p + 1, r): root of the covariance of (coefficients, w); shape (0, 0) without a linear term.
     unknown_input
-        Shape (F,): variance in z^2 that not knowing a feature brings: that of its contribution among the training
-        cases where it is known.
+        Shape (F,): variance in z^2 that not knowing a feature brings: the mean square of what it would contribute
+        (:func:`models.interval_fit.fit_interval`).
     indicators
         Shape (F,): place of each feature's missing indicator in the matrix, -1 where it has none.
+    alternatives
+        Shape (F,): number of the set of features that measure the same thing (TMB by panel, exome or blood), -1 for a
+        feature of its own. A set is unknown when all of it is, and brings the largest variance of its members, once.
     unmeasured
         Variance in z^2 of what no input carries, as declared in the settings.
     between_histologies
         Variance in z^2 between histologies beyond their lineage, as declared; see :meth:`of_histology`.
-    information
-        Mean p (1 - p) of the training cases: what one case tells about a log-odds.
+    between_settings
+        Variance in z^2 between settings, as declared; see :class:`models.settings.IntervalSettings`.
+    untested, unknown_match
+        Place of the column that says that the match of therapy and alteration was not tested (-1: there is none), and
+        the variance in z^2 that this brings.
     """
 
     linear_root: FloatArray
     unknown_input: FloatArray
     indicators: FloatArray
+    alternatives: FloatArray
     unmeasured: float
     between_histologies: float
-    information: float
+    between_settings: float = 0.0
+    untested: float = -1.0
+    unknown_match: float = 0.0
 
     def of_linear(self, standardised: FloatArray, evidence_from_mean: FloatArray) -> FloatArray:
         """Return x' C x, shape (n,); ``evidence_from_mean`` is evidence minus its training mean."""
@@ -63,29 +72,42 @@ class IntervalVariance:
         turned += np.multiply.outer(evidence_from_mean, self.linear_root[-1])
         return np.asarray(np.einsum("ij,ij->i", turned, turned), dtype=np.float64)
 
-    def of_histology(self, cases: FloatArray) -> FloatArray:
+    def of_histology(self, cases: FloatArray, information: FloatArray) -> FloatArray:
         """Return what ``cases`` training cases of the histology leave of the variance between histologies, shape (n,).
 
         Examples
         --------
-        >>> none = np.zeros((0, 0))
-        >>> IntervalVariance(none, none, none, 0.1, 0.25, 0.2).of_histology(np.array([0.0, 60.0])).tolist()
+        >>> none, information = np.zeros((0, 0)), np.array([0.2, 0.2])
+        >>> variance = IntervalVariance(none, none, none, none, 0.1, 0.25)
+        >>> variance.of_histology(np.array([0.0, 60.0]), information).tolist()
         [0.25, 0.0625]
         """
-        return self.left(np.full(len(cases), self.between_histologies), cases)
-
-    def left(self, variance: FloatArray, cases: FloatArray) -> FloatArray:
-        """Return what is left of a variance after so many training cases: v / (1 + m p (1 - p) v).
-
-        The posterior variance of a normal log-odds after m outcomes of mean information p (1 - p).
-        """
-        return np.asarray(variance / (1.0 + cases * self.information * variance), dtype=np.float64)
+        return left(np.full(len(cases), self.between_histologies), cases, information)
 
     def of_unknown_inputs(self, matrix: FloatArray) -> FloatArray:
         """Return the variance of the inputs that are unknown, shape (n,)."""
         places = self.indicators.astype(np.int64)
-        has = places >= 0
-        return np.asarray(matrix[:, places[has]] @ self.unknown_input[has], dtype=np.float64)
+        alone = (places >= 0) & (self.alternatives < 0)
+        found = np.asarray(matrix[:, places[alone]] @ self.unknown_input[alone], dtype=np.float64)
+        for one in set(self.alternatives[self.alternatives >= 0].tolist()):
+            members = (self.alternatives == one) & (places >= 0)
+            if members.any():
+                found += matrix[:, places[members]].min(axis=1) * float(self.unknown_input[members].max())
+        return found if self.untested < 0 else found + self.unknown_match * matrix[:, int(self.untested)]
+
+
+def left(variance: FloatArray, cases: FloatArray, information: FloatArray) -> FloatArray:
+    """Return what is left of a variance after so many training cases: v / (1 + m p (1 - p) v).
+
+    The posterior variance of a normal log-odds after m outcomes; ``information`` is p (1 - p) of the case itself: where
+    one in twenty responds, an outcome tells a quarter of what it tells where half of them do.
+
+    Examples
+    --------
+    >>> left(np.array([1.0]), np.array([6.0]), np.array([0.25])).tolist()
+    [0.4]
+    """
+    return np.asarray(variance / (1.0 + cases * information * variance), dtype=np.float64)
 
 
 def bounds(log_odds: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -12,17 +12,18 @@ from features.vocabulary import version as vocabulary_version
 from models.applicability import Applicability
 from models.calibration import fit_calibration
 from models.cross_fitting import CrossFit, Training, cross_fit
+from models.described import joined
 from models.folds import canonical_order, patient_folds
-from models.inputs import Inputs, logistic
-from models.interval import IntervalVariance
+from models.inputs import Inputs
+from models.interval_fit import fit_interval
 from models.response import Identity, ResponseModel, evidence_inputs
-from models.scores import gathering
 from models.terms import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from features.batch import Batch
+    from models.described import DescribedGroups
     from models.inputs import FloatArray, TableLike
     from models.response import EvidenceLike
     from models.settings import ResponseSettings
@@ -53,6 +54,7 @@ def fit_response(
     card: Mapping[str, Any],
     weight: FloatArray | None = None,
     held_out_evidence: FloatArray | None = None,
+    described: DescribedGroups | None = None,
 ) -> Fitted:
     """Fit a response model on cases with outcomes; the order of the cases makes no difference, bit for bit.
 
@@ -76,6 +78,9 @@ def fit_response(
         Shape (n,): how many cases each row stands for; 1 each when not given.
     held_out_evidence
         Shape (n,): see :class:`models.cross_fitting.Training`; for fits on published arms.
+    described
+        Published arms that are fitted on beside the patients; base and centring are over both, by weight. What the
+        model abstains for is counted over the patients alone.
 
     Raises
     ------
@@ -84,15 +89,17 @@ def fit_response(
     """
     counted = np.ones(batch.n) if weight is None else weight
     _check(batch, y, groups, counted, settings)
-    read = Inputs(table.matrix(batch), evidence_inputs(evidence, batch) if evidence and settings.evidence else None)
-    order = canonical_order(groups, y, counted, read.matrix)
+    rows = _rows(batch, y, groups, table, evidence if settings.evidence else None, counted, held_out_evidence)
+    if described is not None:
+        rows = _with_described(rows, described, table, evidence if settings.evidence else None)
+    order = canonical_order(rows.groups, rows.y, rows.weight, rows.inputs.matrix)
     training = Training(
-        inputs=read.take(order),
+        inputs=rows.inputs.take(order),
         columns=table.columns,
-        y=y[order],
-        weight=counted[order],
-        fold=patient_folds([groups[i] for i in order.tolist()], y[order], settings.folds, settings.seed),
-        held_out_evidence=None if held_out_evidence is None else held_out_evidence[order],
+        y=rows.y[order],
+        weight=rows.weight[order],
+        fold=patient_folds([rows.groups[i] for i in order.tolist()], rows.y[order], settings.folds, settings.seed),
+        held_out_evidence=None if rows.held_out is None else rows.held_out[order],
     )
     fit = cross_fit(training, settings)
     terms = _terms(training, fit)
@@ -101,14 +108,59 @@ def fit_response(
         evidence=evidence if settings.evidence else None,
         terms=terms,
         calibration=fit_calibration(fit.out_of_fold, training.y, training.weight, settings.calibration),
-        interval=_interval(training, fit, terms, table, settings),
-        applicability=Applicability.fit(batch, read.matrix, table.columns, settings.applicability),
-        card={"vocabulary": vocabulary_version(), **card, "fit": _account(training, fit, settings)},
+        interval=fit_interval(training, fit, terms, table, settings.interval),
+        applicability=Applicability.fit(batch, rows.inputs.matrix[: batch.n], table.columns, settings.applicability),
+        card={"vocabulary": vocabulary_version(), **card, "fit": _account(training, fit, settings, y, counted)},
         identity=Identity(str(card["name"])),
     )
-    back = np.empty(batch.n)
+    back = np.empty(len(order))
     back[order] = fit.out_of_fold
-    return Fitted(model, back)
+    return Fitted(model, back[: batch.n])
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """What is fitted on, patients first, in the order they were given."""
+
+    inputs: Inputs
+    y: FloatArray
+    weight: FloatArray
+    groups: list[str]
+    held_out: FloatArray | None
+
+
+def _rows(
+    batch: Batch,
+    y: FloatArray,
+    groups: Sequence[str],
+    table: TableLike,
+    evidence: EvidenceLike | None,
+    weight: FloatArray,
+    held_out: FloatArray | None,
+) -> _Rows:
+    read = Inputs(table.matrix(batch), evidence_inputs(evidence, batch) if evidence else None)
+    return _Rows(read, y, weight, list(groups), held_out)
+
+
+def _with_described(
+    patients: _Rows, described: DescribedGroups, table: TableLike, evidence: EvidenceLike | None
+) -> _Rows:
+    """Put described groups behind the patients; evidence as learned is without each group's own trial family."""
+    batch = described.batch
+    theirs = _rows(
+        batch, described.rate, described.groups, table, evidence, described.weight, described.held_out_evidence
+    )
+    held_out = None
+    if patients.inputs.evidence is not None:
+        ours = patients.inputs.evidence.log_odds if patients.held_out is None else patients.held_out
+        held_out = np.concatenate([ours, described.held_out_evidence])
+    return _Rows(
+        joined(patients.inputs, theirs.inputs),
+        np.concatenate([patients.y, theirs.y]),
+        np.concatenate([patients.weight, theirs.weight]),
+        [*patients.groups, *theirs.groups],
+        held_out,
+    )
 
 
 def _check(batch: Batch, y: FloatArray, groups: Sequence[str], weight: FloatArray, settings: ResponseSettings) -> None:
@@ -138,41 +190,16 @@ def _terms(training: Training, fit: CrossFit) -> Terms:
     return Terms(base, weight, mean, part_means, None if fit.linear is None else fit.linear.term, fit.boosted)
 
 
-def _interval(
-    training: Training, fit: CrossFit, terms: Terms, table: TableLike, settings: ResponseSettings
-) -> IntervalVariance:
-    matrix, columns = training.inputs.matrix, table.columns
-    phi = terms.contributions(training.inputs).columns @ gathering(table.features, len(columns))
-    unknown, places = np.zeros(len(table.features)), np.full(len(table.features), -1.0)
-    for f, feature in enumerate(table.features):
-        missing = [c for c in feature.columns if columns[c].name.endswith("__missing")]
-        if missing and settings.interval.missing_inputs:
-            places[f] = missing[0]
-            known = matrix[:, missing[0]] == 0
-            unknown[f] = _weighted_variance(phi[known, f], training.weight[known])
-    p = logistic(fit.out_of_fold)
-    return IntervalVariance(
-        linear_root=np.zeros((0, 0)) if fit.linear is None else fit.linear.covariance_root,
-        unknown_input=unknown,
-        indicators=places,
-        unmeasured=settings.interval.unmeasured_sd**2,
-        between_histologies=settings.interval.histology_sd**2,
-        information=float(np.average(p * (1 - p), weights=training.weight)),
-    )
-
-
-def _weighted_variance(values: FloatArray, weight: FloatArray) -> float:
-    if not len(values):
-        return 0.0
-    return float(np.average((values - np.average(values, weights=weight)) ** 2, weights=weight))
-
-
-def _account(training: Training, fit: CrossFit, settings: ResponseSettings) -> dict[str, Any]:
+def _account(
+    training: Training, fit: CrossFit, settings: ResponseSettings, y: FloatArray, weight: FloatArray
+) -> dict[str, Any]:
     """Return what the card says of the fit: counts, chosen numbers, settings, kind of SHAP."""
     linear = fit.linear
     return {
-        "cases": float(training.weight.sum()),
-        "responders": float(training.weight @ training.y),
+        "cases": float(weight.sum()),
+        "responders": float(weight @ y),
+        "described_groups": len(training.y) - len(y),
+        "described_weight": float(training.weight.sum() - weight.sum()),
         "evidence_weight": None if linear is None else linear.evidence_weight,
         "penalty": None if linear is None else linear.term.penalty,
         "effective_parameters": None if linear is None else effective_parameters(training, fit),

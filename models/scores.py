@@ -9,7 +9,7 @@ import numpy as np
 
 from features.errors import Refusal
 from models.inputs import logistic
-from models.interval import bounds
+from models.interval import bounds, left
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,21 +92,27 @@ def score(
     if terms.evidence_weight is not None:
         phi = np.concatenate([calibration.a * found.evidence[:, None], phi], axis=1)
     _adds_up(log_odds, base, phi)
-    variance = calibration.a**2 * _variance(inputs, terms, interval, found.boosted_spread) + calibration.variance(z)
+    p = logistic(log_odds)
+    of_terms = _variance(inputs, terms, interval, found.boosted_spread, p * (1 - p))
+    variance = calibration.a**2 * of_terms + calibration.variance(z)
     low, high = bounds(log_odds, variance)
     ends = logistic(np.stack([log_odds, low, high]))
     return Scores(z, log_odds, ends[0], ends[1], ends[2], np.sqrt(variance), base, phi, calibration.a * found.parts)
 
 
-def _variance(inputs: Inputs, terms: Terms, interval: IntervalVariance, spread: FloatArray) -> FloatArray:
+def _variance(
+    inputs: Inputs, terms: Terms, interval: IntervalVariance, spread: FloatArray, information: FloatArray
+) -> FloatArray:
     total = spread + interval.unmeasured + interval.of_unknown_inputs(inputs.matrix)
     if inputs.histology_cases is not None:
-        total = total + interval.of_histology(inputs.histology_cases)
-    from_mean = np.zeros(inputs.n)
+        total = total + interval.of_histology(inputs.histology_cases, information)
+    from_mean, weight, of_setting = np.zeros(inputs.n), 0.0, np.zeros(inputs.n)
     if inputs.evidence is not None and terms.evidence_weight is not None:
-        seen = np.zeros(inputs.n) if inputs.alike_cases is None else inputs.alike_cases
-        total = total + interval.left(terms.evidence_weight**2 * inputs.evidence.variance, seen)
-        from_mean = inputs.evidence.log_odds - terms.evidence_mean
+        weight, from_mean = terms.evidence_weight, inputs.evidence.log_odds - terms.evidence_mean
+        of_setting = weight**2 * inputs.evidence.variance
+    seen = np.zeros(inputs.n) if inputs.alike_cases is None else inputs.alike_cases
+    of_setting = of_setting + (1.0 - min(weight, 1.0)) ** 2 * interval.between_settings
+    total = total + left(of_setting, seen, information)
     if terms.linear is not None:
         total = total + interval.of_linear(terms.linear.standardised(inputs.matrix), from_mean)
     return np.asarray(total, dtype=np.float64)

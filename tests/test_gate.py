@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from experiments.config import GateSettings
 from experiments.gate import decide
+from features.sources.synthetic import draw
+from models.settings import BoostedSettings, LinearSettings, ResponseSettings
+from training.evaluate import evaluate
+from training.fit import Recipe
+from training.pool import Pool
+from training.resampling import resample
 
 
 def row(predictor="model", scene="resampled", abstained=20, **metrics):
@@ -27,7 +35,7 @@ def test_an_overconfident_model_is_refused_in_words():
     found = decide([row(slope={"value": 0.32, "low": 0.25, "high": 0.4})], GateSettings())
     assert found.verdict == "failed"
     assert found.reasons == [
-        "demo: calibration slope in 0.8 to 1.25: 0.320",
+        "demo: calibration slope in 0.8 to 1.25: 0.320 (overconfident: its high estimates are too high, its low ones too low)",
         "demo: interval of the slope inside 0.6 to 1.6: 0.250 to 0.400",
     ]
 
@@ -59,3 +67,52 @@ def test_the_worst_cohort_decides():
     found = decide([row(), other], GateSettings())
     assert found.verdict == "failed"
     assert all(reason.startswith("second") for reason in found.reasons)
+
+
+CHECKS = {"largest_gap": 1e-15, "refit_differs": [], "permutations": [{"cohort": "demo", "limit": 0.55}]}
+
+
+def within(value=0.7):
+    return row(auroc_within_histology={"value": value, "low": value - 0.03, "high": value + 0.03})
+
+
+def test_what_is_asked_beside_the_judgement():
+    assert decide([within()], GateSettings(), CHECKS).verdict == "passed"
+    cases = {
+        "largest gap 1.0e-06": (within(), {"largest_gap": 1e-6}),
+        "linear.json differ": (within(), {"refit_differs": ["linear.json"]}),
+        "0.540 against 0.550": (within(0.54), {}),
+        "not tried; train with --set evaluation.also=[permutations]": (within(), {"permutations": []}),
+        "not checked": (within(), {"refit_differs": None}),
+    }
+    for words, (one, changed) in cases.items():
+        found = decide([one], GateSettings(), {**CHECKS, **changed})
+        assert found.verdict == "failed"
+        assert words in " ".join(found.reasons)
+
+
+def test_a_family_fitted_on_arms_has_no_patients_to_permute():
+    checks = {"largest_gap": 0.0, "refit_differs": None, "permutations": []}
+    assert decide([row(scene="left family out")], GateSettings(), checks).verdict == "passed"
+
+
+def test_default_lightgbm_in_our_place_is_refused_in_words_a_reader_understands():
+    """The deliberately overconfident model: default LightGBM's own out-of-fold forecasts, judged as if they were ours."""
+    scene = resampled_scene()
+    theirs = scene.forecast("default_lightgbm")
+    reference = scene.forecast("histology_base_rate")
+    pretended = replace(scene, forecasts=(replace(theirs, predictor="model"), reference))
+    rows = [one.to_dict() for one in evaluate([pretended], resamples=200).rows]
+    found = decide(rows, GateSettings(), {**CHECKS, "permutations": [{"cohort": scene.cohort, "limit": 0.55}]})
+    assert found.verdict == "failed"
+    assert "overconfident: its high estimates are too high, its low ones too low" in " ".join(found.reasons)
+
+
+def resampled_scene():
+    pool = Pool.of([draw("checkpoint", 500, 3)])
+    settings = ResponseSettings(
+        evidence=False, linear=LinearSettings(penalties=(30.0,)), boosted=BoostedSettings(on=False), folds=2
+    )
+    rivals = ("histology_base_rate", "default_lightgbm")
+    recipe = Recipe("checkpoint-response", "checkpoint", settings, None, (), rivals, {"endpoint": "orr"})
+    return resample(recipe, pool, folds=3, repeats=1, seed=1)[0]

@@ -13,7 +13,8 @@ from hypothesis.extra.numpy import arrays
 from features.contract import Column
 from models.inputs import logistic
 from models.linear import LinearTerm
-from models.linear_fit import EVIDENCE_SCALE, fit_linear
+from models.linear_fit import EVIDENCE_SCALE, STRONGEST_PRIOR, fit_linear
+from models.ridge_path import RidgePath
 from models.settings import LinearSettings
 from tests.invented_models import HISTOLOGIES, InventedEvidence, InventedTable, draw
 
@@ -22,7 +23,7 @@ TABLE = InventedTable(HISTOLOGIES)
 MATRIX = TABLE.matrix(CASES.batch)
 EVIDENCE = InventedEvidence().evaluate(CASES.batch).log_odds
 ONES = np.ones(600)
-DEFAULTS = LinearSettings()
+DEFAULTS = LinearSettings(missing_penalty=1.0)
 
 
 def fitted(matrix=MATRIX, y=CASES.y, weight=ONES, evidence=EVIDENCE, penalty=10.0, settings=DEFAULTS):
@@ -93,6 +94,39 @@ def test_covariance_is_the_inverse_penalised_hessian():
     np.testing.assert_allclose(root @ root.T, np.linalg.inv(hessian)[1:, 1:], atol=1e-10)
 
 
+def test_a_strong_penalty_does_not_make_effects_known():
+    x = fitted(evidence=None).term.standardised(MATRIX)
+    strong = fitted(evidence=None, penalty=1000.0)
+    p = logistic(strong.value(MATRIX, None))
+    design = np.column_stack([np.ones(600), x])
+    hessian = (design.T * (p * (1 - p))) @ design + np.diag([0.0, *[STRONGEST_PRIOR] * MATRIX.shape[1]])
+    root = strong.covariance_root[:-1, :-1]
+    np.testing.assert_allclose(root @ root.T, np.linalg.inv(hessian)[1:, 1:], atol=1e-10)
+
+
+def test_missing_indicators_have_a_penalty_of_their_own():
+    even, apart = fitted(), fitted(settings=LinearSettings(missing_penalty=30.0))
+    missing = [place for place, column in enumerate(TABLE.columns) if column.name.endswith("__missing")]
+    assert np.abs(apart.term.coefficients[missing]).max() < 0.3 * np.abs(even.term.coefficients[missing]).max()
+    x, residual = apart.term.standardised(MATRIX), CASES.y - logistic(apart.value(MATRIX, EVIDENCE))
+    np.testing.assert_allclose((x.T @ residual)[missing], 300.0 * apart.term.coefficients[missing], atol=1e-8)
+
+
+@pytest.mark.parametrize("evidence", [None, EVIDENCE, -5 * (CASES.y + 0.1 * EVIDENCE), np.full(600, -1.2)])
+def test_a_path_of_fits_gives_what_single_fits_give(evidence):
+    thrice = np.column_stack([MATRIX, MATRIX[:, -1:], MATRIX[:, :1]])
+    columns = (*TABLE.columns, TABLE.columns[-1], TABLE.columns[0])
+    weight = np.random.default_rng(1).integers(1, 4, 600).astype(float)
+    path = RidgePath(thrice, columns, CASES.y, weight, evidence)
+    for penalty in (300.0, 3.0, 30.0):
+        for settings in (LinearSettings(), LinearSettings(group_penalty={"histology": 0.1})):
+            quick = path.fit(penalty, settings)
+            single = fit_linear(thrice, columns, CASES.y, weight, evidence, penalty, settings)
+            np.testing.assert_allclose(quick.term.coefficients, single.term.coefficients, atol=1e-7)
+            assert quick.intercept == pytest.approx(single.intercept, abs=1e-7)
+            assert quick.evidence_weight == pytest.approx(single.evidence_weight, abs=1e-7)
+
+
 def test_contributions_are_linear_shap():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # shap's own deprecations at import
@@ -138,7 +172,7 @@ def test_what_training_never_knew_is_no_part_of_the_model():
 
 
 def test_group_penalty_is_a_factor():
-    loose = fitted(settings=LinearSettings(group_penalty={"histology": 0.1}))
+    loose = fitted(settings=LinearSettings(group_penalty={"histology": 0.1}, missing_penalty=1.0))
     assert np.linalg.norm(loose.term.coefficients[: len(TABLE.levels)]) > np.linalg.norm(
         fitted().term.coefficients[: len(TABLE.levels)]
     )

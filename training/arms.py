@@ -16,6 +16,7 @@ import numpy as np
 from features.from_cases import batch_of
 from features.table import FeatureTable
 from models.calibration import fit_calibration
+from models.described import DescribedGroups
 from models.inputs import logistic
 from models.response_fit import fit_response
 from training.evidence_for import arms_of
@@ -102,6 +103,17 @@ def left_family_out(cases: ArmCases, term: EvidenceTerm, each: Callable[[str], N
         if each is not None:
             each(name)
     return found
+
+
+def described_groups(cases: ArmCases, term: EvidenceTerm) -> DescribedGroups:
+    """Return arms as rows of a fit on patients, each with the evidence as it is without its own trial family."""
+    return DescribedGroups(
+        cases.batch,
+        cases.rate[cases.reading],
+        np.maximum(cases.share * cases.treated[cases.reading], 1e-9),
+        [f"trial {cases.families[i]}" for i in cases.reading.tolist()],
+        left_family_out(cases, term),
+    )
 
 
 def fit_on_arms(

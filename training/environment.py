@@ -16,6 +16,9 @@ ROOT = Path(features.__file__).resolve().parent.parent
 MODEL_PACKAGES = ("features", "models")
 """Packages a logged model carries along: all that a prediction needs."""
 
+DECIDING_PACKAGES = ("features", "models", "training")
+"""Packages whose code and vocabularies decide what is fitted and forecast."""
+
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "lightgbm", "pandas", "pyarrow", "mlflow", "shap", "matplotlib")
 
 UNKNOWN = "unknown"
@@ -55,21 +58,33 @@ def lock_digest() -> str:
     return f"sha256:{hashlib.sha256(lock.read_bytes()).hexdigest()}" if lock.is_file() else UNKNOWN
 
 
+def code_digest() -> str:
+    """Return the SHA-256 of everything in the checkout that can move a number: code and vocabularies, by path."""
+    digest = hashlib.sha256()
+    for package in DECIDING_PACKAGES:
+        for path in sorted((ROOT / package).rglob("*")):
+            if path.suffix in (".py", ".csv"):
+                digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"sha256:{digest.hexdigest()}"
+
+
 def environment_tags() -> dict[str, str]:
     """Return everything about the environment that a reader needs to run it again."""
     commit, dirty = git_commit()
     tags = {
         "code.commit": commit,
         "code.dirty": dirty,
+        "code.digest": code_digest(),
         "lock.digest": lock_digest(),
         "platform": platform.platform(),
         "machine": platform.machine(),
         "python": platform.python_version(),
     }
-    return tags | {f"library.{name}": _version(name) for name in LIBRARIES}
+    return tags | {f"library.{name}": library_version(name) for name in LIBRARIES}
 
 
-def _version(name: str) -> str:
+def library_version(name: str) -> str:
+    """Return the installed version of a library, ``absent`` when it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from features.batch import Batch
     from models.comparators import Comparator
+    from models.described import DescribedGroups
     from models.response import EvidenceLike, ResponseModel
     from models.settings import ResponseSettings
     from training.judged import FloatArray
@@ -39,6 +40,8 @@ class Recipe:
         Fitted without the arms of any trial whose patients are trained on or scored; None leaves the term out.
     comparators
         Names of the rivals to carry along.
+    described, described_weight
+        Published arms that are fitted on beside the patients, and their weight as a multiple of the patients'.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Recipe:
     leave_out: tuple[str, ...] = ()
     comparators: tuple[str, ...] = ()
     card: Mapping[str, Any] | None = None
+    described: DescribedGroups | None = None
+    described_weight: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +88,7 @@ def _fit(recipe: Recipe, pool: Pool, batch: Batch) -> ResponseModel:
         evidence=recipe.evidence,
         settings=recipe.settings,
         card=card,
+        described=recipe.described and recipe.described.weighing(recipe.described_weight * batch.n),
     ).model
 
 
@@ -110,5 +116,5 @@ def _on_loris_inputs(recipe: Recipe, pool: Pool) -> ResponseModel | None:
         recipe.settings, evidence=False, linear=linear, boosted=replace(recipe.settings.boosted, on=False)
     )
     without = tuple({*recipe.leave_out, *BESIDE_LORIS_INPUTS})
-    narrow = replace(recipe, settings=settings, evidence=None, leave_out=without)
+    narrow = replace(recipe, settings=settings, evidence=None, described=None, leave_out=without)
     return _fit(narrow, pool, only_loris_inputs(pool.batch()))

@@ -51,6 +51,8 @@ class Pool:
     provenances: tuple[Provenance, ...]
     hashes: tuple[str, ...]
     without_outcome: dict[str, int]
+    same_patients: NDArray[Any] | None = None
+    """Shape (n,): ids under which probable same patients of two cohorts are one; None where nobody looked."""
 
     @classmethod
     def of(cls, cohorts: Sequence[Cohort]) -> Pool:
@@ -86,7 +88,9 @@ class Pool:
 
     @cached_property
     def patients(self) -> NDArray[Any]:
-        """Whom each case belongs to, shape (n,)."""
+        """Whom each case belongs to, shape (n,); what splits and resamples are grouped by."""
+        if self.same_patients is not None:
+            return self.same_patients
         return np.asarray(self.cohort.patient_ids, dtype=np.str_)
 
     @cached_property
@@ -108,7 +112,8 @@ class Pool:
 
     def take(self, rows: NDArray[Any]) -> Pool:
         """Return the pool of some of its cases."""
-        return replace(self, cohort=self.cohort.take(rows), source=self.source[rows])
+        same = None if self.same_patients is None else self.same_patients[rows]
+        return replace(self, cohort=self.cohort.take(rows), source=self.source[rows], same_patients=same)
 
 
 def _check_alike(provenances: Sequence[Provenance]) -> None:

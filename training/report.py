@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.intended_use import INTENDED_USE, NO_RECOMMENDATION
-from training import figures
-from training.judged import MODEL, WHERE_LORIS
+from training.drawn import Drawn, draw
+from training.judged import MODEL
+from training.palette import TITLES
+from training.table_one import table_one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,23 +23,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from models.delong import PairedAuroc
-    from models.response import Answers
+    from models.response import ResponseModel
     from training.evaluate import Evaluation
-    from training.judged import Row, Scene
+    from training.figures_cases import AnsweredCases
+    from training.further import FurtherTable
+    from training.judged import FloatArray, Row, Scene
 
-SHOWN_METRICS = (
-    "auroc",
-    "auroc_within_histology",
-    "auprc",
-    "brier",
-    "brier_skill",
-    "log_loss",
-    "citl",
-    "slope",
-    "ici",
-    "e90",
-)
-"""Columns of the report's tables, in order."""
+SHOWN_METRICS = {
+    "auroc": "AUROC",
+    "auroc_within_histology": "AUROC within histology",
+    "auprc": "AUPRC",
+    "brier": "Brier",
+    "brier_skill": "Brier skill",
+    "log_loss": "log loss",
+    "citl": "CITL",
+    "slope": "slope",
+    "ici": "ICI",
+    "e90": "E90",
+}
+"""Columns of the report's tables, in order, with their headings."""
 
 DOTS_PER_INCH = 130
 """Of embedded pictures: sharp at the size shown, 60 to 100 kB each."""
@@ -58,10 +63,12 @@ class ReportData:
         hash.
     scenes, evaluation
         What was judged, and the rows.
-    answers
-        Of the final model on the development cases: for the figure of contributions.
+    answered
+        The final model's answers, one set per cohort, development first: contributions, intervals, table 1.
     notes
         Sentences about leakage checks, overlaps, sample size.
+    further
+        Tables beside the main one: subgroups, what was left out.
     """
 
     title: str
@@ -70,34 +77,12 @@ class ReportData:
     cohorts: Sequence[Mapping[str, Any]]
     scenes: Sequence[Scene]
     evaluation: Evaluation
-    answers: Answers | None
+    answered: Sequence[AnsweredCases]
     settings: str
     made_with: Sequence[tuple[str, str]]
     bootstraps: int
     notes: Sequence[str] = field(default_factory=tuple)
-
-
-def draw(data: ReportData) -> dict[str, Figure]:
-    """Draw every figure of a run, by file name."""
-    found: dict[str, Figure] = {}
-    for scene in data.scenes:
-        if scene.name.endswith(WHERE_LORIS) or not 0 < scene.outcome.sum() < scene.outcome.size:
-            continue
-        stem = f"{scene.name}-{scene.cohort}".replace(" ", "-").replace(",", "")
-        found[f"calibration-{stem}"] = figures.reliability(scene)
-        found[f"roc-{stem}"] = figures.roc(scene)
-        found[f"decision-{stem}"] = figures.decision_curve(scene)
-        if scene.truth is not None:
-            found[f"truth-{stem}"] = figures.against_truth(scene)
-    rows = [row for row in data.evaluation.rows if row.metrics]
-    found["forest-auroc"] = figures.forest(rows, "auroc", "Does it rank", 0.5, data.synthetic)
-    found["forest-citl"] = figures.forest(rows, "citl", "Is the number right", 0.0, data.synthetic)
-    if data.answers is not None:
-        model = data.answers.model
-        found["contributions"] = figures.contributions(
-            model.feature_names, model.feature_groups, data.answers.scores.phi, data.synthetic
-        )
-    return found
+    further: Sequence[FurtherTable] = field(default_factory=tuple)
 
 
 def write_report(data: ReportData, folder: Path) -> list[Path]:
@@ -110,43 +95,47 @@ def write_report(data: ReportData, folder: Path) -> list[Path]:
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     files, pictures = [], []
     with mpl.rc_context({"svg.hashsalt": SVG_SALT, "font.family": "DejaVu Sans", "svg.fonttype": "none"}):
-        for name, figure in draw(data).items():
-            png = _png(figure)
-            pictures.append({"alt": name.replace("-", " "), "png": base64.b64encode(png).decode()})
-            figure.set_layout_engine("none")  # where things stand was worked out for the PNG
-            place = folder / "figures" / name
-            place.with_suffix(".png").write_bytes(png)
-            figure.savefig(place.with_suffix(".svg"), metadata={"Date": None})
+        for drawn in draw(data):
+            place = folder / "figures" / drawn.name
+            pictures.append(_picture(drawn, place))
             files += [place.with_suffix(".png"), place.with_suffix(".svg")]
     page = folder / "report.html"
     page.write_text(_html(data, pictures), encoding="utf-8")
     return [page, *files]
 
 
+def _picture(drawn: Drawn, place: Path) -> dict[str, Any]:
+    png = _png(drawn.figure)
+    place.with_suffix(".png").write_bytes(png)
+    drawn.figure.savefig(place.with_suffix(".svg"), metadata={"Date": None})
+    width = round(drawn.figure.get_size_inches()[0] * 96)
+    png64 = base64.b64encode(png).decode()
+    return {"section": drawn.section, "alt": drawn.words, "png": png64, "width": width, "name": drawn.name}
+
+
 def _png(figure: Figure) -> bytes:
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # worked out once; PNG and SVG stand alike
     held = io.BytesIO()
     figure.savefig(held, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return held.getvalue()
 
 
-def _html(data: ReportData, pictures: Sequence[Mapping[str, str]]) -> str:
+def _html(data: ReportData, pictures: Sequence[Mapping[str, Any]]) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(Path(__file__).parent / "templates")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("report.html")
+    sections: dict[str, list[Mapping[str, Any]]] = {}
+    for one in pictures:
+        sections.setdefault(one["section"], []).append(one)
     return page.render(
-        title=data.title,
-        synthetic=data.synthetic,
+        data=data,
         intended_use=INTENDED_USE,
         no_recommendation=NO_RECOMMENDATION,
-        question=data.question,
-        cohorts=data.cohorts,
-        notes=data.notes,
-        bootstraps=data.bootstraps,
         tables=tables(data.evaluation),
-        figures=pictures,
-        made_with=data.made_with,
-        settings=data.settings,
+        table_one=table_one(data.answered),
+        sections=sections,
     )
 
 
@@ -156,7 +145,11 @@ def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
     for row in evaluation.rows:
         found.setdefault((row.scene, row.cohort), []).append(row)
     return [
-        {"caption": f"{cohort}: {scene}", "metrics": SHOWN_METRICS, "rows": [_shown(row) for row in rows]}
+        {
+            "caption": f"{cohort}: {scene}",
+            "metrics": list(SHOWN_METRICS.values()),
+            "rows": [_shown(row) for row in rows],
+        }
         for (scene, cohort), rows in found.items()
     ]
 
@@ -164,7 +157,7 @@ def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
 def _shown(row: Row) -> dict[str, Any]:
     against = row.against_model
     return {
-        "title": figures.TITLES.get(row.predictor, row.predictor),
+        "title": TITLES.get(row.predictor, row.predictor),
         "ours": row.predictor == MODEL,
         "n": row.n,
         "events": row.events,
@@ -197,3 +190,22 @@ def signed(value: float) -> str:
     ('+0.012', '-')
     """
     return f"{value:+.3f}" if np.isfinite(value) else "-"
+
+
+def shap_gap(model: ResponseModel, matrix: FloatArray) -> float | None:
+    """Return the largest difference of our boosted contributions from ``shap.TreeExplainer``'s; None without boosters.
+
+    Both are path-dependent TreeSHAP of the same trees, ours centred on the training cases: the differences of a
+    case from the first case are compared, which the centring leaves alone.
+    """
+    term = model.terms.boosted
+    if term is None or not len(matrix):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # shap warns about its own dependencies, and once per LightGBM binary model
+        import shap
+
+        found = [shap.TreeExplainer(booster).shap_values(matrix) for booster in term.boosters()]
+    theirs = np.mean([np.asarray(one[1] if isinstance(one, list) else one) for one in found], axis=0)
+    ours = term.contributions(matrix)[0]
+    return float(np.abs((ours - ours[0]) - (theirs - theirs[0])).max())

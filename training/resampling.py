@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from training.fit import Recipe
+    from training.fold_cache import FoldCache
     from training.judged import FloatArray
     from training.pool import Pool
     from training.split import Split
@@ -46,6 +47,7 @@ def resample(
     seed: int,
     workers: int = 1,
     each: Callable[[str], None] | None = None,
+    cache: FoldCache | None = None,
 ) -> tuple[Scene, ...]:
     """Return one scene per cohort with the forecasts out of fold, shape (repeats, n) each.
 
@@ -59,11 +61,13 @@ def resample(
         Processes; the number makes no difference to the result.
     each
         Called with the name of each finished fold.
+    cache
+        Folds finished before an interrupt are taken from here, and each finished one is put there.
     """
     splits = list(repeated_folds(pool.patients, pool.outcome, pool.source, folds=folds, repeats=repeats, seed=seed))
     found: dict[str, FloatArray] = {}
     answered = np.ones((repeats, len(pool)), dtype=np.bool_)
-    for split, values, known in _all_judged(recipe, pool, splits, workers):
+    for split, values, known in _resumed(recipe, pool, splits, workers, cache):
         answered[split.repeat, split.test] = known
         for name, numbers in values.items():
             grid = found.setdefault(name, np.full((repeats, len(pool)), np.nan))
@@ -86,6 +90,24 @@ def _judge(recipe: Recipe, pool: Pool, split: Split) -> Judged:
     contenders = fit_contenders(recipe, pool.take(split.train))
     values, answered = contenders.forecasts(pool.take(split.test).batch())
     return split, values, answered
+
+
+def _resumed(
+    recipe: Recipe, pool: Pool, splits: Sequence[Split], workers: int, cache: FoldCache | None
+) -> Iterator[Judged]:
+    if cache is None:
+        yield from _all_judged(recipe, pool, splits, workers)
+        return
+    left = []
+    for split in splits:
+        kept = cache.kept(split)
+        if kept is None:
+            left.append(split)
+        else:
+            yield split, *kept
+    for split, values, known in _all_judged(recipe, pool, left, workers):
+        cache.keep(split, values, known)
+        yield split, values, known
 
 
 def _all_judged(recipe: Recipe, pool: Pool, splits: Sequence[Split], workers: int) -> Iterator[Judged]:

@@ -33,6 +33,9 @@ DEFAULT_STORE = "runs/mlflow.db"
 CHAMPION, CHALLENGER = "champion", "challenger"
 """Aliases of a registered model: served, and the one that wants to be."""
 
+NOTE = "mlflow.note.content"
+"""Tag that MLflow shows as the description of a run; at most 8,000 characters."""
+
 DIGEST_LENGTH = 36
 """Characters of a content hash that MLflow's dataset table holds; the whole hash is a parameter."""
 
@@ -68,6 +71,10 @@ class RunRecord:
         Files by the folder they go to (``report``, ``figures``, ``tables``).
     tags
         ``endpoint``, ``family``, ``synthetic`` go onto the registered version as well.
+    resamples
+        Name and metrics of each repeat of the resampling: a nested run each.
+    note
+        Markdown that MLflow shows on the page of the run and of the registered version.
     """
 
     experiment: str
@@ -78,6 +85,8 @@ class RunRecord:
     artefact: Path
     files: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    resamples: Sequence[tuple[str, Mapping[str, float]]] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,6 +148,7 @@ def track(record: RunRecord) -> Tracked:
         experiment = _experiment_id(mlflow, record.experiment)
         with mlflow.start_run(experiment_id=experiment, run_name=record.name) as run:
             _log(mlflow, record)
+            _log_resamples(mlflow, record, experiment)
             model = _log_model(mlflow, record)
         version = _register(mlflow, record, run.info.run_id, model)
         return Tracked(run.info.run_id, record.name, version, store_uri())
@@ -149,13 +159,15 @@ def _register(mlflow: Any, record: RunRecord, run_id: str, model: Any) -> str:
     if not client.search_registered_models(f"name = '{record.name}'"):
         client.create_registered_model(record.name)
     tags = dict(record.tags)
-    made = client.create_model_version(record.name, model.model_uri, run_id, tags=tags, model_id=model.model_id)
+    made = client.create_model_version(
+        record.name, model.model_uri, run_id, tags=tags, description=record.note or None, model_id=model.model_id
+    )
     client.set_registered_model_alias(record.name, CHALLENGER, made.version)
     return str(made.version)
 
 
 def _log(mlflow: Any, record: RunRecord) -> None:
-    mlflow.set_tags({**environment_tags(), **record.tags})
+    mlflow.set_tags({**environment_tags(), **record.tags, **({NOTE: record.note} if record.note else {})})
     mlflow.log_params({name: str(value) for name, value in record.parameters.items()})
     mlflow.log_params({f"data.{one.cohort_id}.{one.context}.hash": one.content_hash for one in record.data})
     mlflow.log_metrics(dict(record.metrics))
@@ -165,6 +177,15 @@ def _log(mlflow: Any, record: RunRecord) -> None:
     for folder, files in record.files.items():
         for file in files:
             mlflow.log_artifact(str(file), artifact_path=folder)
+
+
+def _log_resamples(mlflow: Any, record: RunRecord, experiment: str) -> None:
+    for name, metrics in record.resamples:
+        with mlflow.start_run(experiment_id=experiment, run_name=name, nested=True):
+            mlflow.set_tags(
+                {key: record.tags[key] for key in ("endpoint", "family", "synthetic") if key in record.tags}
+            )
+            mlflow.log_metrics(dict(metrics))
 
 
 def _dataset(one: LoggedData) -> Any:
@@ -205,6 +226,55 @@ def find_version(name: str, version_or_alias: str = CHALLENGER) -> ModelVersion:
             raise RunNotFound(
                 f"{name} has no version or alias {version_or_alias!r}", allowed=known, way_out="Train it first."
             ) from None
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A run as the store has it: id, tags, and (context, cohort, content hash) of its data."""
+
+    run_id: str
+    name: str
+    tags: Mapping[str, str]
+    hashes: Sequence[tuple[str, str, str]]
+
+    def fetch(self, folder: str, into: Path) -> Path:
+        """Copy what the run logged under ``folder`` to a local place and return it."""
+        with _store() as mlflow:
+            into.mkdir(parents=True, exist_ok=True)
+            download = mlflow.artifacts.download_artifacts
+            return Path(download(run_id=self.run_id, artifact_path=folder, dst_path=str(into)))
+
+
+def find_run(which: str) -> Logged:
+    """Return a run by its id, or by ``NAME/VERSION`` or ``NAME@ALIAS`` of the model it registered.
+
+    Raises
+    ------
+    RunNotFound
+        When the store does not have it.
+    """
+    run_id = which
+    for mark in ("@", "/"):
+        if mark in which:
+            run_id = str(find_version(*which.split(mark, 1)).run_id)
+            break
+    with _store() as mlflow:
+        try:
+            run = mlflow.get_run(run_id)
+        except mlflow.exceptions.MlflowException:
+            way_out = "Give a run id, NAME/VERSION or NAME@ALIAS; `oncorespond ui` shows them."
+            raise RunNotFound(f"there is no run {which!r}", way_out=way_out) from None
+        name = run.data.tags.get("mlflow.runName", run_id)
+        return Logged(run_id, name, dict(run.data.tags), _hashes(run.data.params))
+
+
+def _hashes(parameters: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    found = []
+    for key, value in parameters.items():
+        if key.startswith("data.") and key.endswith(".hash"):
+            cohort, context = key.removeprefix("data.").removesuffix(".hash").rsplit(".", 1)
+            found.append((context, cohort, value))
+    return found
 
 
 def fetch(version: ModelVersion, folder: str, into: Path) -> Path:

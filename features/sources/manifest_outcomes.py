@@ -6,12 +6,15 @@ outcome without a reason is left out and counted; a source without any outcome c
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from features.cohort import BEST_RESPONSES, Outcome
 from features.sources.manifest_columns import read_column
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from features.sources.build_report import BuildReport
     from features.sources.manifest_schema import FieldRule, OutcomeRule
     from features.sources.source_table import SourceTable
@@ -27,11 +30,12 @@ def read_outcomes(rule: OutcomeRule, table: SourceTable, report: BuildReport, us
     used
         Names of the columns that were read are added to it.
     """
+    survival = _survival(rule, table, report, used)
     best, best_raw = _column("outcome.best_response", rule.best_response, table, report, used)
     response, response_raw = _column("outcome.objective_response", rule.objective_response, table, report, used)
     if best_raw is None and response_raw is None:
         report.notes.append("no outcome column: the cases are kept without outcomes")
-        return [Outcome(None)] * len(table)
+        return [Outcome(None, survival_months=months, died=died) for months, died in survival]
     found: list[Outcome | None] = []
     for row in range(len(table)):
         raw = best_raw[row] if best_raw is not None and best_raw[row] is not None else None
@@ -40,11 +44,30 @@ def read_outcomes(rule: OutcomeRule, table: SourceTable, report: BuildReport, us
     for outcome in found:
         report.outcomes[_named(outcome)] += 1
     report.leave_out(BLANK, [table.numbers[row] for row, outcome in enumerate(found) if outcome is None])
-    return found
+    return [
+        None if one is None else replace(one, survival_months=months, died=died)
+        for one, (months, died) in zip(found, survival, strict=True)
+    ]
+
+
+def _survival(
+    rule: OutcomeRule, table: SourceTable, report: BuildReport, used: set[str]
+) -> list[tuple[float | None, int | None]]:
+    """Return months and death per row; both unknown where one of them is."""
+    if rule.survival is None:
+        return [(None, None)] * len(table)
+    months, _ = _column("outcome.survival.months", rule.survival.months, table, report, used, _months)
+    died, _ = _column("outcome.survival.died", rule.survival.died, table, report, used, _zero_or_one)
+    return [(None, None) if None in pair else pair for pair in zip(months, died, strict=True)]
 
 
 def _column(
-    name: str, rule: FieldRule | None, table: SourceTable, report: BuildReport, used: set[str]
+    name: str,
+    rule: FieldRule | None,
+    table: SourceTable,
+    report: BuildReport,
+    used: set[str],
+    check: Callable[[Any], Any] | None = None,
 ) -> tuple[list[Any], list[str | None] | None]:
     """Return values and source texts of an outcome column; an outcome may of course be dated after the index."""
     column = None if rule is None else next((name for name in rule.column if name in table.columns), None)
@@ -53,7 +76,8 @@ def _column(
             table.column(rule.column[0])
         return [None] * len(table), None
     used.add(column)
-    check = _best if name.endswith("best_response") else _zero_or_one
+    if check is None:
+        check = _best if name.endswith("best_response") else _zero_or_one
     return read_column(name, rule, column, table, report, check), table.column(column)
 
 
@@ -68,6 +92,13 @@ def _zero_or_one(value: Any) -> int:
     if number not in (0.0, 1.0):
         raise ValueError(f"{value!r} is neither 0 nor 1")
     return int(number)
+
+
+def _months(value: Any) -> float:
+    number = float(value)
+    if not 0 <= number < float("inf"):
+        raise ValueError(f"{value!r} is no time after the index date")
+    return number
 
 
 def _outcome(best: str | None, response: int | None, reason: str | None) -> Outcome | None:

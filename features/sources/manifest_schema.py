@@ -233,6 +233,13 @@ class Study(Part):
     missing: Texts = ("", "NA", "N/A", "NaN", "nan", "UNKNOWN", "Unknown", "Not Applicable")
 
 
+class SurvivalRule(Part):
+    """Overall survival from the index date, read for evaluation alone: months, and death as 1 or 0."""
+
+    months: FieldRule
+    died: FieldRule
+
+
 class OutcomeRule(Part):
     """The response: as a best response, or as 0 and 1."""
 
@@ -240,6 +247,7 @@ class OutcomeRule(Part):
     objective_response: FieldRule | None = None
     reasons: Codes = Field(default_factory=dict)
     """Source value to why it is not evaluable, or no RECIST category."""
+    survival: SurvivalRule | None = None
 
     @model_validator(mode="after")
     def _at_least_one(self) -> OutcomeRule:

@@ -1,0 +1,114 @@
+"""Curves: hinges and steps beside the patient's numbers, so that an effect may bend where the clinic says it does.
+
+They are columns of the patient builder's features (one contribution each) at cut-points that are used at the bedside,
+never at one that was found in data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from features.contract import Column
+from features.patient import PatientBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from features.batch import Batch, FloatArray
+    from features.contract import Group, Shown
+
+
+@dataclass(frozen=True, slots=True)
+class Bend:
+    """One cut-point of one number: ``max(value - at, 0) / per``, or 1 from the cut-point on where ``per`` is 0."""
+
+    feature: str
+    at: float
+    per: float
+    unit: str
+    sign: Literal[-1, 0, 1] = 0
+    source: str = ""
+    families: tuple[str, ...] = ("checkpoint", "targeted")
+
+    @property
+    def path(self) -> str:
+        """Dotted path in a batch."""
+        return f"patient.{self.feature}"
+
+    def column(self) -> Column:
+        """Return the contract of the column."""
+        words = "from" if self.per == 0 else "above"
+        name = f"{self.feature}_{words}_{self.at:g}"
+        unit = "flag" if self.per == 0 else f"{self.per:g} {self.unit}"
+        return Column(name, self.feature, "patient", unit, self.sign, self.source, "indicator", self.families)
+
+
+LABEL = "PMID 27718847"
+"""Reck 2016 (KEYNOTE-024): a TPS of 50% or more; 1% is the label's other cut-point (PMID 26712084, KEYNOTE-010)."""
+
+BENDS: tuple[Bend, ...] = (
+    Bend("age_years", 50, 10, "years"),
+    Bend("age_years", 65, 10, "years"),
+    Bend("age_years", 75, 10, "years"),
+    Bend("bmi_kg_per_m2", 25, 5, "kg/m2"),
+    Bend("bmi_kg_per_m2", 30, 5, "kg/m2"),
+    Bend("pdl1_tps_percent", 1, 0, "%", 1, "PMID 26712084", ("checkpoint",)),
+    Bend("pdl1_tps_percent", 50, 0, "%", 1, LABEL, ("checkpoint",)),
+)
+"""Age: under 50 is early onset, 65 and 75 are where geriatric assessment and trial strata begin; BMI: overweight and
+obese (WHO); TPS: the label's cut-points."""
+
+_COLUMNS = tuple(bend.column() for bend in BENDS)
+_PATHS = tuple(bend.path for bend in BENDS)
+_AT = np.array([[bend.at] for bend in BENDS])
+_PER = np.array([[bend.per or 1.0] for bend in BENDS])
+_STEPS = [place for place, bend in enumerate(BENDS) if bend.per == 0]
+_FEATURES = frozenset(bend.feature for bend in BENDS)
+
+
+@dataclass(frozen=True)
+class CurvesBuilder:
+    """Hinges and steps of the patient's numbers. Unknown is NaN, as the number itself. Learns nothing.
+
+    Assumption: between two cut-points an effect is straight on the log-odds.
+    """
+
+    name: ClassVar[str] = "curves"
+    group: ClassVar[Group] = "patient"
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return one column per cut-point."""
+        return _COLUMNS
+
+    def build(self, batch: Batch) -> FloatArray:
+        """Return the columns, shape (n, 7); NaN where unknown."""
+        values = np.array([batch.numbers[path] for path in _PATHS])
+        block = np.maximum(values - _AT, 0.0) / _PER
+        steps = values[_STEPS]
+        block[_STEPS] = np.where(np.isnan(steps), np.nan, steps >= _AT[_STEPS])
+        columns: FloatArray = block.T.copy()
+        return columns
+
+    def show(self, batch: Batch, row: int) -> Sequence[Shown]:
+        """Return the numbers themselves, as the patient builder shows them."""
+        return [shown for shown in PatientBuilder().show(batch, row) if shown.feature in _FEATURES]
+
+    def warnings(self, batch: Batch, row: int) -> Sequence[str]:  # noqa: ARG002 - the patient builder warns
+        """Return nothing."""
+        return []
+
+    def fit(self, batch: Batch) -> Self:  # noqa: ARG002 - nothing is learned
+        """Return itself: nothing is learned."""
+        return self
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the cut-points, for the record."""
+        return {"cut_points": [[bend.feature, bend.at] for bend in BENDS]}
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:  # noqa: ARG003 - nothing is learned
+        """Return the builder."""
+        return cls()

@@ -1,0 +1,222 @@
+"""Therapy interactions: a regimen in a tissue, for the alteration it is given for, and both together.
+
+What a drug does in one tumour it may not do in another (BRAF inhibitors in melanoma and in the colorectum), nor in
+another alteration of its gene (imatinib in KIT exon 11 and in D842V). Levels are learned from training cases and
+nested: regimen; regimen in tissue; regimen for class; regimen in tissue for class; the same after another drug of the
+same target. Ridge on nested levels is partial
+pooling: a setting with few cases is drawn towards its parents, one without a column *is* its parents, and all of them
+are what the evidence left over.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from features import histology
+from features.contract import Column, Shown
+from features.finding_levels import distinct, facts_of
+from features.matching import judge
+from features.regimens import regimen
+from features.runs import Runs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from features.batch import Batch, FloatArray, IntArray
+    from features.contract import Group
+    from features.driver_classes import Reading
+
+LEAST_CASES = 20
+"""Training cases a level needs for a column, as for histology: at a rate of 0.25 their standard error is 0.1."""
+
+FEATURE = "therapy_in_setting"
+FAMILIES = ("targeted",)
+"""Checkpoint blockade is not chosen by an alteration; there the same levels made the log loss worse in resampling."""
+
+
+@dataclass(frozen=True)
+class TherapyInteractionsBuilder:
+    """The regimen in its setting, as nested levels of one feature. Never unknown: without a match there is no ``for``.
+
+    Assumption: of several needed alterations in one case the first by name stands for the match. A setting that
+    training did not have falls to the levels it is part of.
+
+    Attributes
+    ----------
+    levels
+        Levels with a column, sorted: ``imatinib in SOFT_TISSUE for KIT_EXON_11``; empty before ``fit``.
+    """
+
+    levels: tuple[str, ...] = ()
+
+    name: ClassVar[str] = "therapy_interactions"
+    group: ClassVar[Group] = "therapy"
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return one column per level."""
+        return self._columns
+
+    @cached_property
+    def _columns(self) -> tuple[Column, ...]:
+        return tuple(Column(f"{FEATURE}_{level}", FEATURE, self.group, families=FAMILIES) for level in self.levels)
+
+    def fit(self, batch: Batch) -> Self:
+        """Return the builder with the levels of these training cases; one as large as a level it is in gives way."""
+        settings, place = _settings(batch)
+        cases: Counter[str] = Counter()
+        for setting, n in zip(settings, np.bincount(place, minlength=len(settings)).tolist(), strict=True):
+            cases.update(dict.fromkeys(levels_of(*setting), n))
+        broader = _broader(settings)
+        kept = [
+            level
+            for level, n in cases.items()
+            if LEAST_CASES <= n < batch.n and all(cases[one] > n for one in broader[level])
+        ]
+        return type(self)(tuple(sorted(kept)))
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {level: place for place, level in enumerate(self.levels)}
+
+    def build(self, batch: Batch) -> FloatArray:
+        """Return 0/1 columns, shape (n, levels); never NaN."""
+        if not self.levels:
+            return np.zeros((batch.n, 0))
+        settings, place = _settings(batch)
+        hits = [
+            (row, self._place[level])
+            for row, setting in enumerate(settings)
+            for level in levels_of(*setting)
+            if level in self._place
+        ]
+        rows = np.zeros((len(settings), len(self.levels)))
+        if hits:
+            rows[tuple(np.array(hits).T)] = 1.0
+        return rows[place]
+
+    def show(self, batch: Batch, row: int) -> Sequence[Shown]:
+        """Return the narrowest level that has a column."""
+        settings, place = _settings(batch)
+        known = [level for level in levels_of(*settings[int(place[row])]) if level in self._place]
+        text = known[-1] if known else "this therapy in this setting has too few training cases of its own"
+        return (Shown(FEATURE, self.group, known[-1] if known else None, "", text),)
+
+    def warnings(self, batch: Batch, row: int) -> Sequence[str]:  # noqa: ARG002 - the histology and therapy builders warn
+        """Return nothing: rare histologies and classes are warned about by their own builders."""
+        return []
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the learned levels."""
+        return {"levels": list(self.levels)}
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
+        """Return the builder that :meth:`parameters` came from."""
+        return cls(tuple(parameters["levels"]))
+
+
+@lru_cache(maxsize=65_536)
+def levels_of(key: str, code: str, matched: str, again: bool) -> tuple[str, ...]:
+    """Return the levels of a setting, the broadest first; none for a regimen that is not of the targeted family.
+
+    Parameters
+    ----------
+    key, code, matched, again
+        Regimen key, OncoTree code ("" when unknown), the alteration class that makes the match ("" without one), and
+        whether a drug of the same target is known to have come before.
+
+    Examples
+    --------
+    >>> levels_of("vemurafenib", "SKCM", "BRAF_V600E", False)[-1], levels_of("nivolumab", "SKCM", "", False)
+    ('vemurafenib in SKIN for BRAF_V600E', ())
+    """
+    if not key or regimen(key).family != "targeted":
+        return ()
+    here = f"{key} in {histology.lineage(code)[-1]}" if code else ""
+    given = f"{key} for {matched or 'no known match'}"
+    both = f"{here} for {matched or 'no known match'}" if here else ""
+    after = f"{both} after the same target" if both and again else ""
+    return tuple(level for level in (key, here, given, both, after) if level)
+
+
+Setting = tuple[str, str, str, bool]
+"""Regimen key, histology, class of the match, and whether the same target was treated before."""
+
+
+def _broader(settings: Sequence[Setting]) -> dict[str, tuple[str, ...]]:
+    """Return, for each level, the levels that it is part of: all before it, but a class is not part of a tissue."""
+    found: dict[str, tuple[str, ...]] = {}
+    for setting in settings:
+        levels = levels_of(*setting)
+        for place, level in enumerate(levels):
+            found[level] = levels[:place] if place > 2 else levels[: min(place, 1)]
+    return found
+
+
+def _settings(batch: Batch) -> tuple[list[Setting], IntArray]:
+    """Return the different settings of a batch, and for each case the place of its own."""
+    therapy, code = batch.texts["therapy"], batch.texts["histology"]
+    names, matched = _matched(batch)
+    width, deep = len(code.levels) + 1, len(names) + 1
+    pairs = ((therapy.codes + 1) * width + code.codes + 1) * deep + matched + 1
+    different, place = distinct(2 * pairs + _again(batch))
+    keys, codes, classes = ("", *therapy.levels), ("", *code.levels), ("", *names)
+    found = []
+    for one in different.tolist():
+        pair, of_class = divmod(one // 2, deep)
+        of_therapy, of_code = divmod(pair, width)
+        found.append((keys[of_therapy], codes[of_code], classes[of_class], one % 2 == 1))
+    return found, place
+
+
+def _matched(batch: Batch) -> tuple[list[str], IntArray]:
+    """Return the classes that make matches, sorted, and for each case which one does, -1 for none."""
+    findings, therapy = batch.findings, batch.texts["therapy"]
+    facts = facts_of(findings.levels)
+    may_match = np.array([fact.status == "present" and bool(fact.reading.classes) for fact in facts], dtype=np.bool_)
+    at = may_match[findings.codes].nonzero()[0]  # most findings are passengers: to sort them all would take longest
+    if not at.size:
+        return [], np.full(batch.n, -1, dtype=np.int64)
+    rows = findings.row[at]
+    pairs, place = distinct(findings.codes[at] * (len(therapy.levels) + 1) + therapy.codes[rows] + 1)
+    keys = ("", *therapy.levels)
+    classes = []
+    for one in pairs.tolist():
+        level, of_therapy = divmod(one, len(keys))
+        classes.append(_class_of(facts[level].reading, keys[of_therapy]))
+    names = sorted({name for name in classes if name})
+    number = np.array([names.index(name) if name else len(names) for name in classes], dtype=np.float64)
+    first = -Runs.of(rows, batch.n).highest(-number[place])
+    return names, np.where(first < len(names), first, -1).astype(np.int64)
+
+
+def _again(batch: Batch) -> IntArray:
+    """Return 1 where an earlier regimen has a target of the one at hand, 0 where none is known to; shape (n,)."""
+    priors, therapy = batch.priors, batch.texts["therapy"]
+    if not priors.row.size:
+        return np.zeros(batch.n, dtype=np.int64)
+    keys, width = ("", *therapy.levels), len(priors.regimen.levels) + 1
+    pairs, place = distinct((therapy.codes[priors.row] + 1) * width + priors.regimen.codes + 1)
+    before = ("", *priors.regimen.levels)
+    same = [int(_same_target(keys[one // width], before[one % width])) for one in pairs.tolist()]
+    again: IntArray = Runs.of(priors.row, batch.n).union(np.array(same, dtype=np.int64)[place][None, :])[0]
+    return again
+
+
+@lru_cache(maxsize=65_536)
+def _same_target(key: str, before: str) -> bool:
+    return bool(key and before and regimen(key).targets & regimen(before).targets)
+
+
+@lru_cache(maxsize=65_536)
+def _class_of(reading: Reading, key: str) -> str:
+    """Return the narrowest class of a finding that its regimen needs, "" when it needs none of them."""
+    if not key:
+        return ""
+    matches = judge(reading, key).matches
+    return (reading.narrowest or matches)[0] if matches else ""

@@ -1,0 +1,158 @@
+"""What callers hand to the log: predictions, and what people later say of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from features.case import Case, Record
+from features.case_refusals import refusals_of
+from features.errors import InvalidCase
+from features.field_types import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FreeText = Annotated[str | None, Field(max_length=2000, description="Encrypted, and never in bulk exports")]
+
+OverrideReason = Literal[
+    "patient_preference",
+    "comorbidity",
+    "contraindication",
+    "interaction",
+    "guideline",
+    "tumour_board",
+    "trial",
+    "access",
+    "estimate_implausible",
+    "input_wrong",
+    "outside_intended_population",
+    "other",
+]
+
+ReviewFinding = Literal["agrees", "implausible_estimate", "implausible_explanation", "input_wrong", "other"]
+
+
+class Outcome(Record):
+    """The response that was observed after a prediction; ``objective_response`` follows from ``best_response``."""
+
+    best_response: Response | None = None
+    objective_response: bool | None = None
+    assessed_days_after_index: Annotated[int | None, Field(ge=0, le=20_000)] = None
+    note: FreeText = None
+
+    @model_validator(mode="after")
+    def _says_something_once(self) -> Self:
+        if self.best_response is None and self.objective_response is None:
+            raise PydanticCustomError("contradiction", "give `best_response`, `objective_response` or both")
+        implied = {"CR": True, "PR": True, "SD": False, "PD": False}.get(self.best_response or "")
+        if implied is not None and self.objective_response not in (None, implied):
+            raise PydanticCustomError("contradiction", "`best_response` and `objective_response` disagree")
+        return self
+
+
+class Decision(Record):
+    """What was done with an answer: its therapy taken, or overridden with a coded reason."""
+
+    decision: Literal["taken", "overridden"]
+    reason: OverrideReason | None = None
+    note: FreeText = None
+
+    @model_validator(mode="after")
+    def _an_override_has_a_reason(self) -> Self:
+        if (self.decision == "overridden") != (self.reason is not None):
+            raise PydanticCustomError("contradiction", "`reason` is given when, and only when, an answer is overridden")
+        return self
+
+
+class Review(Record):
+    """What an auditor found when looking at a prediction."""
+
+    finding: ReviewFinding
+    note: FreeText = None
+
+
+Event = Outcome | Decision | Review
+EVENTS: dict[str, type[Event]] = {kind.__name__.lower(): kind for kind in get_args(Event)}
+"""Kind of record to what it holds."""
+
+
+def read_event(kind: str, raw: Mapping[str, Any]) -> Event:
+    """Read an outcome, decision or review from its JSON object.
+
+    Raises
+    ------
+    InvalidCase
+        With one refusal per field that is wrong.
+
+    Examples
+    --------
+    >>> read_event("decision", {"decision": "overridden", "reason": "comorbidity"}).reason
+    'comorbidity'
+    """
+    try:
+        return EVENTS[kind].model_validate(raw)
+    except ValidationError as error:
+        raise InvalidCase(refusals_of(error, EVENTS[kind])) from None
+
+
+@dataclass(frozen=True)
+class Once:
+    """An Idempotency-Key: the same key of the same caller gives the same answer and one row.
+
+    Attributes
+    ----------
+    key, caller
+        As the request gave them.
+    request_digest
+        SHA-256 of the request as it came, hexadecimal; a repeated key with another digest is refused.
+    """
+
+    key: str
+    caller: str
+    request_digest: str
+
+
+@dataclass(frozen=True)
+class PredictionEntry:
+    """One answer that is about to be sent.
+
+    Attributes
+    ----------
+    case
+        As it was read; its ids become pseudonyms before anything else happens to it.
+    answer
+        From :func:`models.answer.answer_of`, its ``prediction_id`` given.
+    family
+        Family of the model that answered.
+    caller
+        Who asked: the name of a key or the subject of a token, never a person's name.
+    latency_ms
+        From the request's arrival to this entry, milliseconds.
+    features
+        Column of the feature table to number, None where unknown.
+    place
+        Which case or therapy of the request, from 0.
+    shadow_of
+        For a challenger's answer: the id of the prediction that was served.
+    """
+
+    case: Case
+    answer: Mapping[str, Any]
+    family: str
+    caller: str
+    latency_ms: float
+    features: Mapping[str, float | None] = field(default_factory=dict)
+    place: int = 0
+    shadow_of: str | None = None
+
+
+@dataclass(frozen=True)
+class AuditId:
+    """Where a record stands: its id, and its number in the chain (from 1)."""
+
+    record_id: str
+    seq: int

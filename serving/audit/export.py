@@ -1,0 +1,184 @@
+"""Export of the log, for analysts: clear columns, and on demand values without anything that names a person.
+
+Free text never leaves in bulk: notes are left out, and so is every text field of a case whose content is not of a known
+form. Ages over 89 are written ``90+``. Ids are pseudonyms.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from features import genes, panels
+from features.errors import UnreadableAlteration
+from features.variant_classification import kind_of_classification
+from serving.audit.reading import in_order, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from serving.audit.database import Database
+    from serving.audit.keys import AuditKeys
+    from serving.audit.reading import Logged, Row
+
+OLDEST_SHOWN = 89
+"""Years; HIPAA's Safe Harbor (45 CFR 164.514(b)(2)(i)(C)) has all ages over 89 in one class."""
+
+PROTEIN = re.compile(
+    r"(p\.)?\(?[A-Z*][a-z]{0,2}\d{1,5}(_[A-Z*][a-z]{0,2}\d{1,5})?"
+    r"(=|del|dup|(del)?ins[A-Z*]{1,30}|([A-Z*][a-z]{0,2})?(fs(\*\d{1,4}|Ter\d{1,4})?)?|_splice)?\)?"
+)
+"""HGVS protein changes as they are reported, one letter or three; anything else is taken for free text."""
+
+CODING = re.compile(
+    r"(c\.)?[-*]?\d{1,6}([+-]\d{1,5})?(_\d{1,6}([+-]\d{1,5})?)?([ACGT]{1,30}>[ACGT]{1,30}|(del|dup|ins)[ACGT]{0,60})+"
+)
+"""HGVS coding changes."""
+
+JSON_COLUMNS = ("reasons", "warnings", "groups", "contributions")
+
+
+def _known_panel(text: str) -> bool:
+    return panels.find(text) is not None
+
+
+def _known_gene(text: str) -> bool:
+    return genes.row(text) is not None
+
+
+def _known_classification(text: str) -> bool:
+    try:
+        return all(kind_of_classification(word) for word in re.split("[,&]", text))
+    except UnreadableAlteration:
+        return False
+
+
+FREE_TEXT: dict[str, Callable[[str], object]] = {
+    "case_id": lambda _: True,  # a pseudonym in the log
+    "patient_id": lambda _: True,
+    "race": lambda _: False,
+    "panel": _known_panel,
+    "partner": _known_gene,
+    "protein_change": PROTEIN.fullmatch,
+    "cdna_change": CODING.fullmatch,
+    "variant_classification": _known_classification,
+}
+"""Text fields of a case, and whether a text of theirs is of a known form and may be exported; a test lists them all."""
+
+
+def exported(database: Database, keys: AuditKeys | None, values: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield one object per record, in order.
+
+    Parameters
+    ----------
+    values
+        Also open the payloads: ``case`` and ``event``, made safe as this module says; needs keys.
+    """
+    for block in in_order(database):
+        if values and keys is not None:
+            yield from ({**_clear(one.row), **_values(one)} for one in opened(database, block, keys))
+        else:
+            yield from map(_clear, block)
+
+
+def _clear(row: Row) -> dict[str, Any]:
+    left_out = {"payload", "once", "once_digest", *JSON_COLUMNS}
+    clear = {name: value for name, value in row.items() if name not in left_out}
+    return {**clear, **{name: json.loads(row[name]) if row[name] else None for name in JSON_COLUMNS}}
+
+
+def _values(logged: Logged) -> dict[str, Any]:
+    if logged.payload is None:
+        return {"case": None, "event": None, "erased": True}
+    event = logged.payload.get("event")
+    request = logged.payload.get("request")
+    return {
+        "case": None if request is None else safe_case(request),
+        "event": None if event is None else {name: value for name, value in event.items() if name != "note"},
+        "erased": False,
+    }
+
+
+def safe_case(case: dict[str, Any]) -> dict[str, Any]:
+    """Return a logged case without free text, and with high ages as one class.
+
+    Examples
+    --------
+    >>> safe_case({"patient": {"age_years": 93, "race": "as told"}, "assay": {"panel": "Mrs. Miller's"}})
+    {'patient': {'age_years': '90+'}, 'assay': {}}
+    """
+    return {name: _safe(name, value) for name, value in case.items() if _may_leave(name, value)}
+
+
+def _may_leave(name: str, value: Any) -> bool:
+    return not isinstance(value, str) or name not in FREE_TEXT or bool(FREE_TEXT[name](value))
+
+
+def _safe(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return safe_case(value)
+    if isinstance(value, list):
+        return [_safe(name, one) for one in value]
+    if name == "age_years" and value > OLDEST_SHOWN:
+        return f"{OLDEST_SHOWN + 1}+"
+    return value
+
+
+def write_jsonl(records: Iterator[dict[str, Any]], out: Path) -> int:
+    """Write JSON Lines; return how many records."""
+    count = 0
+    with out.open("w", encoding="utf-8") as target:
+        for record in records:
+            target.write(json.dumps(record, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def write_parquet(records: Iterator[dict[str, Any]], out: Path) -> int:
+    """Write Parquet: codes as lists, groups and contributions as maps of name to log-odds, values as JSON text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _schema(pa)
+    count = 0
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+        for block in _blocks(records):
+            writer.write_table(pa.Table.from_pylist([_flat(record) for record in block], schema=schema))
+            count += len(block)
+    return count
+
+
+def _schema(pa: Any) -> Any:
+    from sqlalchemy import Double, Integer
+
+    from serving.audit.tables import RECORDS
+
+    numbers = {Integer: pa.int64(), Double: pa.float64()}
+    fields = []
+    for column in RECORDS.columns:
+        if column.name in {"payload", "once", "once_digest"}:
+            continue
+        kind = next((arrow for sql, arrow in numbers.items() if isinstance(column.type, sql)), pa.string())
+        kind = pa.list_(pa.string()) if column.name in {"reasons", "warnings"} else kind
+        kind = pa.map_(pa.string(), pa.float64()) if column.name in {"groups", "contributions"} else kind
+        fields.append(pa.field(column.name, kind))
+    return pa.schema([*fields, ("case", pa.string()), ("event", pa.string()), ("erased", pa.bool_())])
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    texts = {name: json.dumps(record[name]) for name in ("case", "event") if record.get(name) is not None}
+    maps = {name: list(record[name].items()) for name in ("groups", "contributions") if record[name] is not None}
+    return {**record, "case": None, "event": None, **texts, **maps}
+
+
+def _blocks(records: Iterator[dict[str, Any]], size: int = 5_000) -> Iterator[list[dict[str, Any]]]:
+    block: list[dict[str, Any]] = []
+    for record in records:
+        block.append(record)
+        if len(block) == size:
+            yield block
+            block = []
+    if block:
+        yield block

@@ -1,0 +1,230 @@
+"""Group commit: all that waits is written in one transaction, so that many requests share one fsync.
+
+One thread per process writes. While it commits, the next units gather; nothing is ever delayed to gather more. The
+transaction holds the log's one turn (:meth:`serving.audit.database.Database.writing`), reads the last record, numbers
+and links the new ones, and signs the new head; when it is durable, the head goes to the head file and the callers on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from features.errors import Refusal
+from serving.audit.chain import GENESIS, link_hash, sign_head
+from serving.audit.database import LONGEST_WAIT_S, unavailable
+from serving.audit.drafts import key_row, now
+from serving.audit.refusals import AuditUnavailable
+from serving.audit.tables import DATA_KEYS, HEADS, RECORDS, SEGMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from serving.audit.chain import Head
+    from serving.audit.database import Database
+    from serving.audit.drafts import Draft, OnceRef
+    from serving.audit.heads import HeadFile
+    from serving.audit.keys import AuditKeys
+
+log = logging.getLogger("oncorespond.audit")
+
+MOST_RECORDS = 1_000
+"""Records of one group, unless one unit alone has more: bounds how long other processes wait for their turn."""
+
+
+@dataclass
+class Unit:
+    """What is written together or not at all: the answers of one request.
+
+    ``done`` gives True when the drafts were written, False when its Idempotency-Key was there already.
+    """
+
+    drafts: Sequence[Draft]
+    once: OnceRef | None = None
+    erase: sa.Delete | None = None
+    done: Future[bool] = field(default_factory=Future)
+    numbers: list[int] = field(default_factory=list)
+    arrived: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class GroupCommit:
+    """The writing thread of this process."""
+
+    database: Database
+    keys: AuditKeys
+    heads: HeadFile
+    _oldest: float | None = None
+    _last_good: float = float("-inf")
+    _queue: SimpleQueue[Unit | None] = field(default_factory=SimpleQueue)
+    _thread: threading.Thread | None = None
+    _closing: bool = False
+
+    def start(self) -> GroupCommit:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
+        self._thread.start()
+        return self
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs and takes units."""
+        return self._thread is not None and self._thread.is_alive() and not self._closing
+
+    @property
+    def quiet_s(self) -> float:
+        """Seconds since something was last made durable; infinite after a failure."""
+        return time.monotonic() - self._last_good
+
+    def went_well(self) -> None:
+        """Note that something was made durable now."""
+        self._last_good = time.monotonic()
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds for which the oldest unit has waited to be durable; 0 when none waits."""
+        since = self._oldest
+        return 0.0 if since is None else time.monotonic() - since
+
+    def submit(self, unit: Unit) -> bool:
+        """Hand over a unit and wait until it is durable; see :class:`Unit`.
+
+        Raises
+        ------
+        AuditUnavailable
+            When it could not be made durable in time. It may still be written later, never twice.
+        """
+        if not self.alive:
+            raise AuditUnavailable("the audit log is closed")
+        self._queue.put(unit)
+        try:
+            return unit.done.result(timeout=2 * LONGEST_WAIT_S)
+        except TimeoutError:
+            raise AuditUnavailable(f"the audit log took longer than {2 * LONGEST_WAIT_S:g} s") from None
+
+    def close(self) -> None:
+        """Write what waits, then stop."""
+        self._closing = True
+        self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join(timeout=2 * LONGEST_WAIT_S)
+
+    def _run(self) -> None:
+        open_for_more = True
+        while open_for_more:
+            units, open_for_more = self._gathered()
+            if units:
+                self._oldest = units[0].arrived
+                self._write(units)
+                self._oldest = None
+
+    def _gathered(self) -> tuple[list[Unit], bool]:
+        """Wait for one unit, then take all that wait with it; and whether more may come."""
+        units: list[Unit] = []
+        size = 0
+        while not units or (size < MOST_RECORDS and not self._queue.empty()):
+            unit = self._queue.get()
+            if unit is None:
+                return units, False
+            units.append(unit)
+            size += len(unit.drafts)
+        return units, True
+
+    def _write(self, units: list[Unit]) -> None:
+        """Write a group; should one unit be at fault, write each alone so that it alone fails."""
+        try:
+            with unavailable("written"):
+                fresh = self._commit(units)
+        except Refusal as refusal:
+            if len(units) > 1 and isinstance(refusal.__context__, IntegrityError):
+                for unit in units:
+                    self._write([unit])
+                return
+            self._fail(units, refusal)
+        except Exception as fault:  # the thread must live, and its callers must be told
+            log.error("audit_fault %s", type(fault).__name__)
+            self._fail(units, AuditUnavailable(f"the audit log failed ({type(fault).__name__})"))
+        else:
+            self.went_well()
+            for unit, new in zip(units, fresh, strict=True):
+                unit.done.set_result(new)
+
+    def _fail(self, units: list[Unit], refusal: Refusal) -> None:
+        self._last_good = float("-inf")
+        log.error("%s units=%d", refusal.log_text(), len(units))
+        for unit in units:
+            unit.done.set_exception(refusal)
+
+    def _commit(self, units: list[Unit]) -> list[bool]:
+        with self.database.writing() as connection:
+            fresh = _first_of_their_keys(connection, units)
+            written = [unit for unit, new in zip(units, fresh, strict=True) if new]
+            drafts = [draft for unit in written for draft in unit.drafts]
+            if drafts:
+                head = self._link_and_insert(connection, drafts)
+            for unit in written:
+                if unit.erase is not None:
+                    connection.execute(unit.erase)
+        if drafts:
+            _number(written, head.count)
+            if not self.heads.append(head):
+                log.error("audit_head_file_unavailable")
+        return fresh
+
+    def _link_and_insert(self, connection: sa.Connection, drafts: list[Draft]) -> Head:
+        seq, previous = last_of(connection)
+        rows, wrapped = [], []
+        for draft in drafts:
+            seq += 1
+            link = link_hash(seq, previous, draft.content)
+            rows.append({**draft.row, "seq": seq, "previous": previous, "hash": link})
+            wrapped.append(key_row(seq, draft))
+            previous = link
+        head = sign_head(seq, previous, now(), self.keys)
+        connection.execute(_INSERT_RECORDS, rows)
+        connection.execute(_INSERT_KEYS, wrapped)
+        connection.execute(_INSERT_HEAD, dict(vars(head)))
+        return head
+
+
+_INSERT_RECORDS, _INSERT_KEYS, _INSERT_HEAD = sa.insert(RECORDS), sa.insert(DATA_KEYS), sa.insert(HEADS)
+
+
+def last_of(connection: sa.Connection) -> tuple[int, str]:
+    """Return number and hash of the last record, of the last sealed one when no other is left, or the genesis."""
+    row = connection.execute(_LAST).first() or connection.execute(_LAST_SEALED).first()
+    return (0, GENESIS) if row is None else (row[0], row[1])
+
+
+_LAST = sa.select(RECORDS.c.seq, RECORDS.c.hash).order_by(RECORDS.c.seq.desc()).limit(1)
+_LAST_SEALED = sa.select(SEGMENTS.c.last_seq, SEGMENTS.c.last_hash).order_by(SEGMENTS.c.last_seq.desc()).limit(1)
+
+
+def _number(units: list[Unit], last: int) -> None:
+    number = last - sum(len(unit.drafts) for unit in units)
+    for unit in units:
+        unit.numbers = list(range(number + 1, number + 1 + len(unit.drafts)))
+        number += len(unit.drafts)
+
+
+def _first_of_their_keys(connection: sa.Connection, units: list[Unit]) -> list[bool]:
+    """Return, for each unit, whether its Idempotency-Key is new: neither in the log nor earlier in this group."""
+    asked = {key for unit in units if unit.once for key in unit.once.keys}
+    if not asked:
+        return [True] * len(units)
+    found = connection.execute(sa.select(RECORDS.c.once).where(RECORDS.c.once.in_(asked)).distinct())
+    seen = set(found.scalars())
+    fresh = []
+    for unit in units:
+        keys = set(unit.once.keys) if unit.once else set()
+        fresh.append(not keys & seen)
+        seen |= keys
+    return fresh

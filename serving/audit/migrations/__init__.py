@@ -1,0 +1,1 @@
+"""Alembic migrations of the audit database, shipped with the package; run by serving.audit.database."""

@@ -1,0 +1,110 @@
+"""Predictor and Auditor as one: what a route calls. What it returns is durable, and may be sent."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from features.errors import Refusal
+from serving.audit.entries import PredictionEntry
+from serving.errors import error_body
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from features.case import Case
+    from models.response import Answers
+    from serving.audit.auditor import Auditor
+    from serving.audit.entries import Once
+    from serving.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asked, when, and whether a repeated request must give the same answer.
+
+    Attributes
+    ----------
+    caller
+        As :class:`serving.security.routes.Caller` names it.
+    arrived
+        ``time.perf_counter()`` when the request arrived.
+    once
+        The request's Idempotency-Key.
+    """
+
+    caller: str
+    arrived: float
+    once: Once | None = None
+
+
+def recorded_answers(
+    auditor: Auditor, predictor: Predictor, cases: Sequence[Case], asked: Asked
+) -> list[dict[str, Any]]:
+    """Answer cases, all or none, and record the answers; see :meth:`serving.predictor.Predictor.answers`.
+
+    Raises
+    ------
+    Refusal
+        When a case has no model (422), the log takes no records (503), or the Idempotency-Key was used for another
+        request (422).
+    """
+    if asked.once is not None:
+        earlier = auditor.idempotent(asked.once, [case.case_id for case in cases])
+        if earlier is not None:
+            return [earlier[place] for place in range(len(cases))]
+    return _recorded(auditor, predictor, list(enumerate(cases)), asked)
+
+
+def recorded_answers_or_errors(
+    auditor: Auditor, predictor: Predictor, entries: Sequence[Case | Refusal], asked: Asked
+) -> list[dict[str, Any]]:
+    """Answer the cases of a batch, each for itself, and record the answers together; a refusal leaves no record."""
+    case_ids = [None if isinstance(entry, Refusal) else entry.case_id for entry in entries]
+    found: dict[int, dict[str, Any]] | None = auditor.idempotent(asked.once, case_ids) if asked.once else None
+    if found is None:
+        answerable = [
+            (place, entry)
+            for place, entry in enumerate(entries)
+            if not isinstance(entry, Refusal) and _refusal(predictor, entry) is None
+        ]
+        answers = _recorded(auditor, predictor, answerable, asked)
+        found = {place: answer for (place, _), answer in zip(answerable, answers, strict=True)}
+    return [found.get(place) or _error(predictor, entry) for place, entry in enumerate(entries)]
+
+
+def _recorded(
+    auditor: Auditor, predictor: Predictor, placed: Sequence[tuple[int, Case]], asked: Asked
+) -> list[dict[str, Any]]:
+    answers = predictor.answers([case for _, case in placed])
+    latency_ms = 1000 * (time.perf_counter() - asked.arrived)
+    entries = [
+        PredictionEntry(case, answer, predictor.model_for(case).family, asked.caller, latency_ms, place=place)
+        for (place, case), answer in zip(placed, answers, strict=True)
+    ]
+    return auditor.record_predictions(entries, asked.once)
+
+
+def _refusal(predictor: Predictor, case: Case) -> Refusal | None:
+    try:
+        predictor.model_for(case)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+def _error(predictor: Predictor, entry: Case | Refusal) -> dict[str, Any]:
+    refusal = entry if isinstance(entry, Refusal) else _refusal(predictor, entry)
+    if refusal is None:
+        refusal = Refusal("was refused when this Idempotency-Key came first", way_out="Send it with a new key.")
+    return error_body(refusal, "-")
+
+
+def known_features(answers: Answers, row: int) -> dict[str, float | None]:
+    """Return one row of the feature matrix by column, None where unknown: :attr:`PredictionEntry.features`."""
+    names = [column.name for column in answers.model.table.columns]
+    values = answers.inputs.matrix[row].tolist()
+    return {name: None if np.isnan(value) else value for name, value in zip(names, values, strict=True)}

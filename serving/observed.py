@@ -1,0 +1,70 @@
+"""The outermost layer: gives every request its id, and counts and logs every answer, refused ones too."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from serving.logs import request_id
+from serving.security.routes import rule_for
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from serving.metrics import ServiceMetrics
+
+log = logging.getLogger("oncorespond.access")
+
+CLIENT_GONE = 499
+"""Status of a request that ended without an answer, as nginx counts them."""
+
+QUIET = frozenset({"/livez", "/readyz"})
+"""Probes that succeed are counted and not logged."""
+
+
+class ObservedRequests:
+    """ASGI: one log line and one count per request.
+
+    Parameters
+    ----------
+    app
+        What answers.
+    metrics
+        Where requests are counted.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request and count it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        identity = scope.setdefault("state", {}).setdefault("request_id", secrets.token_hex(8))
+        token = request_id.set(identity)
+        status, began = CLIENT_GONE, time.perf_counter()
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            self._tell(scope, status, time.perf_counter() - began)
+            request_id.reset(token)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        method, route = scope["method"], rule_for(scope["method"], scope["path"]).pattern
+        self._metrics.count_request(route, method, status, seconds)
+        if route in QUIET and status < 400:
+            return
+        caller = scope["state"].get("caller")
+        fields = {"route": route, "method": method[:10], "status": status, "milliseconds": round(1000 * seconds, 2)}
+        log.info("answered", extra={**fields, "caller": caller.name if caller else "nobody"})

@@ -1,0 +1,1 @@
+"""Who may come in: keys, tokens, roles, limits. Closed by default; see docs/security.md."""

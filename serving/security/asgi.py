@@ -1,0 +1,168 @@
+"""ASGI parts of the door: answers, headers, and a body that may not grow beyond its limit."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from serving.errors import BodyTooLarge, error_body
+from serving.security.refusals import TooManyRequests, Unauthenticated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.types import Message, Receive, Scope, Send
+
+    from features.errors import Refusal
+
+Headers = list[tuple[bytes, bytes]]
+
+SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+        b"form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+)
+"""On every answer, unless the route said otherwise. HSTS is the proxy's: TLS ends there."""
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Return the headers of a request by lower-case name; of repeated ones the last, cookies joined.
+
+    Two ``Authorization`` headers are no header: which of them counts is a matter of taste, and of attacks.
+    """
+    found: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        if name == "cookie" and name in found:
+            value = f"{found[name]}; {value}"
+        if name == "authorization" and name in found:
+            value = "repeated"
+        found[name] = value
+    return found
+
+
+def address_of(scope: Scope) -> str:
+    """Return the peer's address, ``unknown`` when the server does not say."""
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
+async def send_refusal(
+    send: Send, refusal: Refusal, request_id: str, extra: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
+    """Answer with the one error shape, and what HTTP asks for beside it."""
+    headers: Headers = [(b"x-request-id", request_id.encode()), *extra]
+    if isinstance(refusal, Unauthenticated):
+        headers.append((b"www-authenticate", b'Bearer realm="oncorespond"'))
+    if isinstance(refusal, TooManyRequests):
+        headers.append((b"retry-after", str(max(1, round(refusal.retry_after_seconds))).encode()))
+    await send_json(send, refusal.http_status, error_body(refusal, request_id), headers)
+
+
+async def send_json(send: Send, status: int, content: Any, headers: Headers) -> None:
+    """Answer with JSON."""
+    body = json.dumps(content, ensure_ascii=False).encode()
+    start = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body})
+
+
+def with_headers(send: Send, added: Sequence[tuple[bytes, bytes]]) -> Send:
+    """Return a ``send`` that puts headers on the answer; what the route set stays, and of two the first counts."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            present = {name.lower() for name, _ in message.get("headers", [])}
+            more = {name: value for name, value in reversed(added) if name not in present}
+            message = {**message, "headers": [*message.get("headers", []), *more.items()]}
+        await send(message)
+
+    return sending
+
+
+class BoundedBody:
+    """A ``receive`` that refuses to pass on more than so many bytes.
+
+    Attributes
+    ----------
+    exceeded
+        Whether it refused; then the answer is 413, whatever the application made of it.
+    """
+
+    def __init__(self, receive: Receive, most_bytes: int) -> None:
+        self._receive = receive
+        self._left = most_bytes
+        self._most = most_bytes
+        self.exceeded = False
+
+    def announced(self, headers: dict[str, str]) -> None:
+        """Refuse a body that is announced as too long before any of it is read.
+
+        Raises
+        ------
+        BodyTooLarge
+            When Content-Length is beyond the limit.
+        """
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and (len(length) > _MOST_DIGITS or int(length) > self._most):
+            raise self._too_large()
+
+    async def __call__(self) -> Message:
+        """Return the next message.
+
+        Raises
+        ------
+        BodyTooLarge
+            When the limit is passed.
+        """
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            self.exceeded = True
+            raise self._too_large()
+        return message
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"the body is longer than {self._most} bytes")
+
+
+_MOST_DIGITS = 18
+
+
+async def whole_body(receive: Receive, most_bytes: int) -> bytes:
+    """Read a small body.
+
+    Raises
+    ------
+    BodyTooLarge
+        When it is longer.
+    """
+    bounded, parts = BoundedBody(receive, most_bytes), []
+    while True:
+        message = await bounded()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that gives a body which was read already, then whatever comes."""
+    given = False
+
+    async def receiving() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receiving

@@ -143,7 +143,7 @@ class ApplicabilitySettings:
     key_inputs: tuple[str, ...] = ()
     fewest_key_inputs: int = 0
     range_margin_sd: float = 3.0
-    widest_interval: float = 0.80
+    widest_interval: float = 0.90
     wide_interval: float = 0.50
     blood_negative: Literal["abstain", "warn"] = "warn"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -27,11 +26,13 @@ from serving.errors import (
     error_body,
 )
 from serving.front_page import front_page
+from serving.more_routes import add_more_routes
 from serving.openapi import EXAMPLE_CASE, describe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from serving.metrics import ServiceMetrics
     from serving.predictor import Predictor
 
 log = logging.getLogger("oncorespond.serving")
@@ -40,18 +41,21 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost", "testclient"}
 """Callers that are answered until there is authentication. ``testclient`` is Starlette's in-process client."""
 
 
-def create_app(get_predictor: Callable[[], Predictor | None]) -> FastAPI:
+def create_app(get_predictor: Callable[[], Predictor | None], metrics: ServiceMetrics | None = None) -> FastAPI:
     """Return the application.
 
     Parameters
     ----------
     get_predictor
         Called at every request; None means that no model is ready, and everything but the probes answers 503.
+    metrics
+        Counts answers and is shown at ``/metrics``; without it there is no such route.
     """
     app = FastAPI(title="oncorespond", version="0.1.0", description=INTENDED_USE, docs_url=None, redoc_url=None)
-    _add_routes(app, get_predictor)
+    _add_routes(app, get_predictor, metrics)
     _add_error_shape(app)
     describe(app)
+    add_more_routes(app, lambda: _ready(get_predictor), _body, metrics)
     return app
 
 
@@ -76,18 +80,18 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _add_routes(app: FastAPI, get_predictor: Callable[[], Predictor | None]) -> None:
+def _add_routes(app: FastAPI, get_predictor: Callable[[], Predictor | None], metrics: ServiceMetrics | None) -> None:
     @app.post("/predict", tags=["answers"], response_class=JSONResponse)
     async def predict(request: Request) -> Response:
         """Answer one case: a probability with its interval and the reasons, or an abstention."""
         body = await _body(request)
-        return await run_in_threadpool(_predict, _ready(get_predictor), body)
+        return await run_in_threadpool(_predict, _ready(get_predictor), body, metrics)
 
     @app.post("/predict/batch", tags=["answers"], response_class=JSONResponse)
     async def predict_batch(request: Request) -> Response:
         """Answer up to 1,000 cases, in their order; each succeeds or fails on its own."""
         body = await _body(request)
-        return await run_in_threadpool(_predict_batch, _ready(get_predictor), body)
+        return await run_in_threadpool(_predict_batch, _ready(get_predictor), body, metrics)
 
     @app.get("/model", tags=["model"], response_class=JSONResponse)
     async def model() -> Response:
@@ -117,21 +121,26 @@ def _json(content: Any) -> Response:
     return JSONResponse(content)
 
 
-def _predict(predictor: Predictor, body: bytes) -> Response:
+def _predict(predictor: Predictor, body: bytes, metrics: ServiceMetrics | None) -> Response:
     cases, several = cases_of(read_object(body))
     answers = predictor.answers(cases)
+    if metrics is not None:
+        metrics.count_answers(answers)
     return _json({"answers": answers} if several else answers[0])
 
 
-def _predict_batch(predictor: Predictor, body: bytes) -> Response:
+def _predict_batch(predictor: Predictor, body: bytes, metrics: ServiceMetrics | None) -> Response:
     entries = [read_entry(entry, place) for place, entry in enumerate(batch_entries(read_object(body)))]
-    return _json({"answers": predictor.answers_or_errors(entries)})
+    answers = predictor.answers_or_errors(entries)
+    if metrics is not None:
+        metrics.count_answers(answers)
+    return _json({"answers": answers})
 
 
 def _add_error_shape(app: FastAPI) -> None:
     @app.middleware("http")
     async def only_loopback(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        request.state.request_id = secrets.token_hex(8)
+        request.state.request_id = getattr(request.state, "request_id", None) or secrets.token_hex(8)
         caller = request.client.host if request.client else "testclient"
         if caller not in LOOPBACK:
             refusal = OnlyLoopback("this service answers callers on its own machine only, until it has authentication")
@@ -139,7 +148,7 @@ def _add_error_shape(app: FastAPI) -> None:
         try:
             response = await call(request)
         except Exception as fault:  # the last net: no traceback leaves, none with values is logged
-            log.error("internal_fault %s request_id=%s", type(fault).__name__, request.state.request_id)
+            log.error("internal_fault", extra={"fault": type(fault).__name__, "request_id": request.state.request_id})
             return _refused(request, InternalFault("something went wrong on our side; please report the request id"))
         response.headers["x-request-id"] = request.state.request_id
         return response
@@ -158,5 +167,5 @@ def _add_error_shape(app: FastAPI) -> None:
 
 def _refused(request: Request, refusal: Refusal) -> Response:
     request_id = getattr(request.state, "request_id", "-")
-    log.info("refused %s request_id=%s", json.dumps(refusal.log_text()), request_id)
+    log.info("refused", extra={"refusal": refusal.log_text(), "request_id": request_id})
     return JSONResponse(error_body(refusal, request_id), status_code=refusal.http_status)

@@ -19,6 +19,9 @@ import bentoml
 from features.errors import Refusal
 from serving.api import LOOPBACK, create_app
 from serving.errors import error_body
+from serving.logs import log_as_json
+from serving.metrics import ServiceMetrics
+from serving.observed import ObservedRequests
 from serving.predictor import Predictor
 from serving.served_models import models_folder, synthetic_allowed
 
@@ -30,7 +33,8 @@ HOST, PORT = "127.0.0.1", 3000
 _served: list[Predictor] = []
 """The one predictor of this worker; empty until its models are loaded and their self-tests passed."""
 
-app = create_app(lambda: _served[0] if _served else None)
+metrics = ServiceMetrics()
+app = create_app(lambda: _served[0] if _served else None, metrics)
 
 BENTO_PATHS = ("/bento/", "/schema.json")
 """What is left to BentoML: its own client asks these."""
@@ -41,12 +45,15 @@ class OwnRoutesFirst:
 
     def __init__(self, bento: ASGIApp) -> None:
         self.bento = bento
+        self._observed = ObservedRequests(self._route, metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request to our application, or to BentoML."""
-        http = scope["type"] == "http"
-        stranger = http and (scope.get("client") or ("testclient",))[0] not in LOOPBACK
-        ours = http and (stranger or not scope["path"].startswith(BENTO_PATHS))
+        """Count a request and answer it; the server's own start and stop pass by."""
+        await (self._observed if scope["type"] == "http" else self.bento)(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stranger = (scope.get("client") or ("testclient",))[0] not in LOOPBACK
+        ours = stranger or not scope["path"].startswith(BENTO_PATHS)
         await (app if ours else self.bento)(scope, receive, send)
 
 
@@ -61,6 +68,7 @@ class ResponseService:
     """Loads the promoted artefacts once per worker and answers through the mounted application."""
 
     def __init__(self) -> None:
+        log_as_json()
         _served[:] = [Predictor.from_folder(models_folder(), synthetic=synthetic_allowed())]
         gc.collect()
         gc.freeze()  # the collector's walks over the loaded models are the longest pauses of an idle service

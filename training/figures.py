@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.bootstrap import resample_counts
-from models.decision import THRESHOLDS, net_benefit, net_benefit_treat_all
+from models.decision import THRESHOLDS, net_benefit
 from models.metrics import auprc, auroc
 from models.pooling import exact_interval
 from models.smooth import Loess
@@ -61,19 +61,22 @@ def reliability(scene: Scene) -> Figure:
     """Draw observed against predicted: loess with its band, groups with exact intervals and counts, histogram below."""
     model = scene.forecasts[0]
     held = model.known
-    y, p = scene.outcome[held], model.values[:, held].mean(axis=0)
+    y, p, weight = scene.outcome[held], model.values[:, held].mean(axis=0), scene.weights[held]
     figure = blank(5.6, 6.4, scene.synthetic)
     axes, below = figure.subplots(2, 1, height_ratios=[4, 1], sharex=True)
     axes.plot([0, 1], [0, 1], color="0.6", lw=1, label="perfect")
-    _loess_line(axes, y, p, BLUE, "-", "our model (loess, 95% band)", scene.patients[held])
+    _loess_line(axes, y, p, weight, BLUE, "-", "our model (loess, 95% band)", scene.patients[held])
     rival = scene.forecast("loris_recalibrated") or scene.forecast("histology_base_rate")
     if rival is not None and rival.known.any():
         ours = rival.known
         words = f"{TITLES[rival.predictor]} (loess, n {int(ours.sum())})"
-        _loess_line(axes, scene.outcome[ours], rival.values[:, ours].mean(axis=0), VERMILION, "--", words)
-    _groups(axes, y, p)
+        theirs = rival.values[:, ours].mean(axis=0)
+        _loess_line(axes, scene.outcome[ours], theirs, scene.weights[ours], VERMILION, "--", words)
+    _groups(axes, y, p, weight)
     counts, edges = [p[y == 1], p[y == 0]], np.linspace(0, 1, 41).tolist()
-    below.hist(counts, bins=edges, stacked=True, color=[GREEN, "0.75"], label=["response", "no response"])
+    standing = [weight[y == 1], weight[y == 0]]
+    names = ["response", "no response"]
+    below.hist(counts, bins=edges, weights=standing, stacked=True, color=[GREEN, "0.75"], label=names)
     below.set(xlabel="predicted probability of response", ylabel="patients", xlim=(0, 1))
     axes.set(ylabel="observed share of responders", ylim=(0, 1))
     axes.legend(frameon=False, loc="upper left", fontsize=8)
@@ -84,25 +87,37 @@ def reliability(scene: Scene) -> Figure:
 
 
 def _loess_line(
-    axes: Axes, y: FloatArray, p: FloatArray, colour: str, dash: str, label: str, patients: FloatArray | None = None
+    axes: Axes,
+    y: FloatArray,
+    p: FloatArray,
+    weight: FloatArray,
+    colour: str,
+    dash: str,
+    label: str,
+    patients: FloatArray | None = None,
 ) -> None:
     if len(y) < BINS or np.ptp(p) == 0:
         return
-    curve = Loess.of(p, np.ones_like(p))
+    curve = Loess.of(p, weight)
     axes.plot(curve.points, np.clip(curve.at_points(y), 0, 1), color=colour, ls=dash, lw=2, label=label)
     if patients is None:
         return
-    drawn = [curve.at_points(y, w) for w in resample_counts(patients, np.zeros(len(y)), BAND_RESAMPLES)]
+    drawn = [curve.at_points(y, w * weight) for w in resample_counts(patients, np.zeros(len(y)), BAND_RESAMPLES)]
     low, high = np.nanquantile(np.concatenate(drawn), [0.025, 0.975], axis=0)
     axes.fill_between(curve.points, np.clip(low, 0, 1), np.clip(high, 0, 1), color=colour, alpha=0.15, lw=0)
 
 
-def _groups(axes: Axes, y: FloatArray, p: FloatArray) -> None:
+def _groups(axes: Axes, y: FloatArray, p: FloatArray, weight: FloatArray) -> None:
     """Draw groups of equal size; counts stand upright above them so that neighbours do not overlap."""
-    for rows in np.array_split(np.argsort(p, kind="stable"), BINS):
-        if not len(rows):
+    order = np.argsort(p, kind="stable")
+    middle = np.cumsum(weight[order]) - weight[order] / 2
+    group = np.minimum((middle / weight.sum() * BINS).astype(int), BINS - 1)
+    for tenth in range(BINS):
+        rows = order[group == tenth]
+        events, n = round(float(weight[rows] @ y[rows])), round(float(weight[rows].sum()))
+        if not n:
             continue
-        events, n, at = int(y[rows].sum()), len(rows), float(p[rows].mean())
+        at = float(np.average(p[rows], weights=weight[rows]))
         span = exact_interval(events, n)
         axes.plot([at, at], [span.low, span.high], color=BLACK, lw=1)
         axes.plot(at, events / n, "o", color=BLACK, ms=4)
@@ -114,16 +129,17 @@ def ranking(scene: Scene) -> Figure:
     """Draw ROC and precision-recall curves of the model and of the rivals defined for the same patients."""
     figure = blank(9.4, 5.0, scene.synthetic)
     left, right = figure.subplots(1, 2)
-    y, held = scene.outcome, scene.forecasts[0].known
+    held = scene.forecasts[0].known
+    y, weight = scene.outcome[held], scene.weights[held]
     left.plot([0, 1], [0, 1], color="0.6", lw=1)
-    rate = float(y[held].mean())
+    rate = float(np.average(y, weights=weight))
     right.axhline(rate, color="0.6", lw=1, label=f"at random: {rate:.3f}")
     for (colour, dash), one in zip(STYLES, _beside(scene, unit_scale=False), strict=False):
         p, title = one.values[0, held], TITLES.get(one.predictor, one.predictor)
-        wrong, found, share = _curve_points(y[held], p)
+        wrong, found, share = _curve_points(y, p, weight)
         style = {"color": colour, "ls": dash, "lw": 2.0 if one.predictor == MODEL else 1.4}
-        left.plot(wrong, found, label=f"{title}: {float(auroc(y[held], p)):.3f}", **style)
-        right.plot(found[1:], share, label=f"{title}: {float(auprc(y[held], p)):.3f}", **style)
+        left.plot(wrong, found, label=f"{title}: {float(auroc(y, p, weight)):.3f}", **style)
+        right.plot(found[1:], share, label=f"{title}: {float(auprc(y, p, weight)):.3f}", **style)
     left.set(xlabel="1 - specificity", ylabel="sensitivity", xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
     right.set(
         xlabel="sensitivity (recall)", ylabel="positive predictive value (precision)", xlim=(0, 1), ylim=(0, 1.01)
@@ -136,11 +152,11 @@ def ranking(scene: Scene) -> Figure:
     return figure
 
 
-def _curve_points(y: FloatArray, p: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _curve_points(y: FloatArray, p: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return false-positive rate and sensitivity (both from 0) and precision, at every distinct threshold."""
     order = np.argsort(-p, kind="stable")
     last = np.r_[np.diff(p[order]) != 0, True]
-    right, wrong = np.cumsum(y[order])[last], np.cumsum(1 - y[order])[last]
+    right, wrong = np.cumsum((weight * y)[order])[last], np.cumsum((weight * (1 - y))[order])[last]
     return np.r_[0, wrong / wrong[-1]], np.r_[0, right / right[-1]], right / (right + wrong)
 
 
@@ -149,18 +165,19 @@ def decision_curve(scene: Scene) -> Figure:
     figure = blank(6.6, 4.6, scene.synthetic)
     axes = figure.subplots()
     held = scene.forecasts[0].known
-    y = scene.outcome[held]
-    everyone = net_benefit_treat_all(y)
+    y, weight = scene.outcome[held], scene.weights[held]
+    rate = float(np.average(y, weights=weight))
+    everyone = net_benefit(y, np.ones_like(y), weight=weight)
     axes.plot(THRESHOLDS, everyone, color="0.45", lw=1.2, ls=(0, (8, 2)), label="treat all")
     axes.axhline(0, color=BLACK, lw=1, label="treat none")
     highest, lowest = float(everyone.max()), 0.0
     for (colour, dash), one in zip(STYLES, _beside(scene, unit_scale=True), strict=False):
-        benefit = net_benefit(y, one.values[0, held])
+        benefit = net_benefit(y, one.values[0, held], weight=weight)
         highest, lowest = max(highest, float(benefit.max())), min(lowest, float(benefit.min()))
         width = 2.0 if one.predictor == MODEL else 1.4
         axes.plot(THRESHOLDS, benefit, color=colour, ls=dash, lw=width, label=TITLES.get(one.predictor, one.predictor))
     bottom, top = max(lowest, -0.08) - 0.01, highest * 1.18 + 0.01
-    for at, words in ((WITHHOLD_BELOW, "withhold below 10%"), (float(y.mean()), f"response rate {y.mean():.0%}")):
+    for at, words in ((WITHHOLD_BELOW, "withhold below 10%"), (rate, f"response rate {rate:.0%}")):
         axes.axvline(at, ymax=0.93, color="0.6", lw=1, ls=":")
         axes.annotate(words, (at, 0.995), xycoords=("data", "axes fraction"), fontsize=7, va="top", ha="center")
     axes.set(xlabel="threshold probability", ylabel="net benefit per patient", xlim=(0.05, 0.5), ylim=(bottom, top))

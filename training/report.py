@@ -114,7 +114,8 @@ def _picture(drawn: Drawn, place: Path) -> dict[str, Any]:
 
 
 def _png(figure: Figure) -> bytes:
-    figure.draw_without_rendering()
+    for _ in range(2):  # the second time with the widths of all labels known
+        figure.draw_without_rendering()
     figure.set_layout_engine("none")  # worked out once; PNG and SVG stand alike
     held = io.BytesIO()
     figure.savefig(held, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
@@ -174,11 +175,11 @@ def _with_interval(one: PairedAuroc) -> str:
 def _cell(row: Row, metric: str) -> dict[str, str]:
     one = row.metrics.get(metric)
     if one is None or not np.isfinite(one.value):
-        return {"value": "-", "interval": ""}
+        return {"value": "-", "interval": "", "spread": ""}
     interval = f"{one.low:.3f} to {one.high:.3f}" if np.isfinite(one.low) else ""
     if metric in row.spread:
-        interval += f" ±{row.spread[metric]:.3f}"
-    return {"value": f"{one.value:.3f}", "interval": interval}
+        return {"value": f"{one.value:.3f}", "interval": interval, "spread": f"±{row.spread[metric]:.3f}"}
+    return {"value": f"{one.value:.3f}", "interval": interval, "spread": ""}
 
 
 def signed(value: float) -> str:

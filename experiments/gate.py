@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from experiments.gate_pooling import pooled_limit, pooled_row
 from features.errors import listed
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def decide(
     Returns
     -------
     GateVerdict
-        ``failed`` as soon as one check of one development cohort does not hold; without resampled rows nothing holds.
+        ``failed`` as soon as one check does not hold; without resampled rows nothing holds. Several development
+        cohorts are judged as one, see :mod:`experiments.gate_pooling`.
     """
     ours = [row for row in rows if row["predictor"] == "model" and row["scene"] in ("resampled", LEFT_OUT)]
     if not ours:
@@ -70,7 +72,7 @@ def decide(
     events = sum(int(row["events"]) for row in ours)
     if events < gate.events:
         return GateVerdict("insufficient", (Check(f"at least {gate.events} events", f"{events} events", False),))
-    found = [check for row in ours for check in _checks(row, gate)]
+    found = _checks(pooled_row(ours), gate)
     if checks is not None:
         found += [_adds_up(checks), *_same_bytes(checks, ours), *_beyond_chance(checks, ours)]
     return GateVerdict("passed" if all(check.holds for check in found) else "failed", tuple(found))
@@ -93,8 +95,9 @@ def _same_bytes(checks: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) ->
 
 
 def _beyond_chance(checks: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[Check]:
+    patients = [row for row in rows if row["scene"] != LEFT_OUT]
     limits = {row["cohort"]: row.get("limit") for row in checks.get("permutations") or ()}
-    return [_beyond(row, limits.get(row["cohort"])) for row in rows if row["scene"] != LEFT_OUT]
+    return [_beyond(pooled_row(patients), pooled_limit(patients, limits))] if patients else []
 
 
 def _beyond(row: Mapping[str, Any], limit: float | None) -> Check:

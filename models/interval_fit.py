@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from models.cross_fitting import CrossFit, Training
-    from models.inputs import FloatArray, IntArray, TableLike
+    from models.inputs import BoolArray, FloatArray, IntArray, TableLike
     from models.settings import IntervalSettings
     from models.terms import Terms
 
@@ -24,6 +24,9 @@ UNTESTED = "target_untested"
 
 OF_THE_MATCH = ("alterations", "therapy")
 """Groups whose contributions depend on the match, beside the evidence."""
+
+OF_EVIDENCE = {"prior_lines": ("line", "line x histology"), "same_class_before": ("prior therapy",)}
+"""Parts of the evidence (:data:`features.evidence_terms.POOL_OF_KIND`) that are silent when a feature is not known."""
 
 THERAPY_CLASS = "therapy_class"
 """Feature whose columns tell the classes of therapy apart."""
@@ -59,6 +62,7 @@ def fit_interval(
                 known = matrix[:, indicators[0]] == 0
                 unknown[f] = _weighted_variance(phi[known, f], training.weight[known])
                 unknown[f] += _of_coefficients(training, fit, list(feature.columns), np.flatnonzero(known))
+                unknown[f] += _of_evidence(training, contributions.parts, OF_EVIDENCE.get(feature.name, ()), known)
     names = [column.name for column in columns]
     untested = names.index(UNTESTED) if settings.missing_inputs and UNTESTED in names else -1
     return IntervalVariance(
@@ -72,6 +76,15 @@ def fit_interval(
         untested=float(untested),
         unknown_match=0.0 if untested < 0 else _of_match(training, table, contributions.evidence, phi, untested),
     )
+
+
+def _of_evidence(training: Training, parts: FloatArray, names: Sequence[str], known: BoolArray) -> float:
+    """Return the variance of those parts of the evidence that depend on a feature, where it is known."""
+    evidence = training.inputs.evidence
+    if evidence is None or not names:
+        return 0.0
+    places = [place for place, name in enumerate(evidence.part_names) if name in names]
+    return _weighted_variance(parts[known][:, places].sum(axis=1), training.weight[known])
 
 
 def _of_coefficients(training: Training, fit: CrossFit, places: list[int], known: IntArray) -> float:

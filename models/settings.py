@@ -39,16 +39,17 @@ class LinearSettings:
         carries over to another hospital: the prior is that it moves the estimate by a fifth of what a value may
         (a prior standard deviation divided by the root of 30), and only strong data move it further.
     tuned_groups, factors
-        Groups whose factor is chosen by cross-validated log loss too, one after the other. Histology by default:
-        tumours differ by more (0.77 log-odds, see :class:`IntervalSettings`) than two patients' albumin does.
+        Groups whose factor is chosen by cross-validated log loss too, one after the other: tumours differ by more than
+        two patients' albumin does, and most of some forty alterations do next to nothing. In resampling it lowered the
+        log loss on real patients (0.5366 to 0.5349) and on small and large synthetic cohorts.
     """
 
     on: bool = True
-    penalties: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+    penalties: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
     group_penalty: Mapping[str, float] = field(default_factory=dict)
     missing_penalty: float = 30.0
-    tuned_groups: tuple[str, ...] = ("histology", "therapy")
-    factors: tuple[float, ...] = (0.1, 0.3, 1.0)
+    tuned_groups: tuple[str, ...] = ("histology", "therapy", "alterations", "patient", "prior_lines")
+    factors: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.audit_databases import address, postgres, postgres_server  # noqa: F401  # fixtures of the audit log's tests
+
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

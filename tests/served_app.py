@@ -9,7 +9,6 @@ from starlette.types import ASGIApp
 
 from serving import api
 from serving.metrics import ServiceMetrics
-from serving.more_routes import add_more_routes
 from serving.observed import ObservedRequests
 from serving.predictor import Predictor
 from serving.security.gatekeeper import Gatekeeper, SecuritySettings
@@ -22,10 +21,7 @@ SIGNED_IN = {"authorization": f"Bearer {DEV_TOKEN}"}
 
 def whole_app(predictor: Predictor | None, metrics: ServiceMetrics) -> FastAPI:
     """Every route, nobody at the door."""
-    app = api.create_app(lambda: predictor)
-    if not any(getattr(route, "path", "") == "/rank" for route in app.routes):
-        add_more_routes(app, lambda: api._ready(lambda: predictor), api._body, metrics)
-    return app
+    return api.create_app(lambda: predictor, metrics)
 
 
 def guarded_app(predictor: Predictor | None, metrics: ServiceMetrics, folder: Path) -> ASGIApp:

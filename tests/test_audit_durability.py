@@ -19,8 +19,6 @@ from tests.audit_log import entry, keys_in, open_log
 from tests.audit_verdict import verdict_of
 from tests.conftest import ROOT, SOAK
 
-pytest_plugins = ["tests.audit_databases"]
-
 KILLS = 20 if SOAK else 2
 
 

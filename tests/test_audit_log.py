@@ -17,8 +17,6 @@ from serving.audit.used_tokens import UsedTokens
 from tests.audit_log import answer, entry, open_log
 from tests.audit_verdict import verdict_of
 
-pytest_plugins = ["tests.audit_databases"]
-
 
 def test_what_was_recorded_is_looked_up(tmp_path: Path, address: str) -> None:
     auditor = open_log(tmp_path, address)

@@ -17,8 +17,6 @@ from serving.audit.tables import DATA_KEYS, HEADS, RECORDS
 from tests.audit_log import entry, open_log
 from tests.audit_verdict import kinds_of, verdict_of
 
-pytest_plugins = ["tests.audit_databases"]
-
 RECORDED = 9
 TAMPERED = 5
 """Number of the record that is tampered with."""

@@ -35,7 +35,8 @@ def test_an_overconfident_model_is_refused_in_words():
     found = decide([row(slope={"value": 0.32, "low": 0.25, "high": 0.4})], GateSettings())
     assert found.verdict == "failed"
     assert found.reasons == [
-        "demo: calibration slope in 0.8 to 1.25: 0.320 (overconfident: its high estimates are too high, its low ones too low)",
+        "demo: calibration slope in 0.8 to 1.25: 0.320 "
+        "(overconfident: its high estimates are too high, its low ones too low)",
         "demo: interval of the slope inside 0.6 to 1.6: 0.250 to 0.400",
     ]
 
@@ -62,11 +63,13 @@ def test_too_few_events_are_insufficient_and_no_resampling_fails():
     assert decide([row(scene="external")], GateSettings()).verdict == "failed"
 
 
-def test_the_worst_cohort_decides():
-    other = {**row(citl={"value": 0.5, "low": 0.4, "high": 0.6}), "cohort": "second"}
-    found = decide([row(), other], GateSettings())
+def test_several_cohorts_are_judged_as_one_by_inverse_variance():
+    sharp = {**row(citl={"value": 0.5, "low": 0.4, "high": 0.6}), "cohort": "second"}
+    found = decide([row(), sharp], GateSettings())
     assert found.verdict == "failed"
-    assert all(reason.startswith("second") for reason in found.reasons)
+    assert all(reason.startswith("2 cohorts pooled") for reason in found.reasons)
+    small = {**row(citl={"value": 0.5, "low": -2.5, "high": 3.5}), "cohort": "third"}
+    assert decide([row(), small], GateSettings()).verdict == "passed"
 
 
 CHECKS = {"largest_gap": 1e-15, "refit_differs": [], "permutations": [{"cohort": "demo", "limit": 0.55}]}
@@ -97,7 +100,7 @@ def test_a_family_fitted_on_arms_has_no_patients_to_permute():
 
 
 def test_default_lightgbm_in_our_place_is_refused_in_words_a_reader_understands():
-    """The deliberately overconfident model: default LightGBM's own out-of-fold forecasts, judged as if they were ours."""
+    """The deliberately overconfident model: default LightGBM's own out-of-fold forecasts, judged as ours."""
     scene = resampled_scene()
     theirs = scene.forecast("default_lightgbm")
     reference = scene.forecast("histology_base_rate")

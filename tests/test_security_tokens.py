@@ -46,7 +46,7 @@ FORGED: dict[str, tuple[Callable[[], str], str]] = {
     "expired": (lambda: token(iat=NOW - 900, exp=NOW - 60), "expired"),
     "lives for an hour": (lambda: token(exp=NOW + 3600), "too_long_a_life"),
     "lives for an hour, dated ahead": (lambda: token(iat=NOW + 3000, exp=NOW + 3600), "signature"),
-    "expires before it was issued": (lambda: token(iat=NOW + 20, exp=NOW + 10), "too_long_a_life"),
+    "expires before it was issued": (lambda: token(iat=time.time() + 20, exp=time.time() + 10), "too_long_a_life"),
     "not yet valid": (lambda: token(nbf=NOW + 600), "signature"),
     "wrong audience": (lambda: token(aud="https://other.example"), "audience"),
     "audience that only begins like ours": (lambda: token(aud=AUDIENCE + ".evil.example"), "audience"),

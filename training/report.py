@@ -106,6 +106,7 @@ def write_report(data: ReportData, folder: Path) -> list[Path]:
 
 def _picture(drawn: Drawn, place: Path) -> dict[str, Any]:
     png = _png(drawn.figure)
+    drawn.figure.set_layout_engine("none")  # where things stand was worked out for the PNG
     place.with_suffix(".png").write_bytes(png)
     drawn.figure.savefig(place.with_suffix(".svg"), metadata={"Date": None})
     width = round(drawn.figure.get_size_inches()[0] * 96)
@@ -114,9 +115,6 @@ def _picture(drawn: Drawn, place: Path) -> dict[str, Any]:
 
 
 def _png(figure: Figure) -> bytes:
-    for _ in range(2):  # the second time with the widths of all labels known
-        figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # worked out once; PNG and SVG stand alike
     held = io.BytesIO()
     figure.savefig(held, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return held.getvalue()

@@ -31,7 +31,7 @@ demo: $(STAMP) ## synthetic cohorts, two tracked experiments, two explained answ
 	@$(BIN)/oncorespond demo
 
 test: $(STAMP) ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 check: $(STAMP) ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

@@ -27,8 +27,9 @@ EVIDENCE_SCALE = 100.0
 a penalty of 1,000 becomes 0.1, against an information of about 200 from 1,000 cases."""
 
 STRONGEST_PRIOR = 30.0
-"""The covariance is worked out under no stronger penalty than this: a prior standard deviation of 0.18 log-odds. With few
-cases cross-validation shrinks hard because it cannot see the effects; that does not make them known to be nought."""
+"""The covariance is worked out under no stronger penalty than this (times that of missing indicators): a prior standard
+deviation of 0.18 log-odds. With few cases cross-validation shrinks hard because it cannot see the effects; that does
+not make them known to be nought."""
 
 NO_SPREAD = 1e-9
 """Standard deviation in log-odds below which evidence did not vary in training and its weight cannot be learned."""
@@ -110,13 +111,17 @@ def fit_linear(
     live = live_columns(standardised)
     design = standardised[:, live]
     penalties = factors_of(columns, settings) * penalty
-    beta, root, found = _with_evidence(design, y, weight, evidence, penalties[live] * alike(design), penalty)
+    believed = np.minimum(
+        penalties, STRONGEST_PRIOR * np.where(missing_indicators(columns), settings.missing_penalty, 1.0)
+    )
+    both = np.stack([penalties[live], believed[live]]) * alike(design)
+    beta, root, found = _with_evidence(design, y, weight, evidence, both, penalty)
     coefficients = np.zeros(len(columns))
     coefficients[live] = beta[1:]
     never = np.flatnonzero(_never_positive(matrix, columns))
     whole = np.zeros((len(columns) + 1, root.shape[1] + len(never)))
     whole[np.append(live, len(columns)), : root.shape[1]] = root
-    whole[never, root.shape[1] + np.arange(len(never))] = 1.0 / np.sqrt(_share(penalty) * penalties[never])
+    whole[never, root.shape[1] + np.arange(len(never))] = 1.0 / np.sqrt(believed[never])
     mean = 0.0 if evidence is None else float(np.average(evidence, weights=weight))
     return LinearFit(replace(empty, coefficients=coefficients), float(beta[0]) - found * mean, found, whole)
 
@@ -192,39 +197,35 @@ def _with_evidence(
     penalties: FloatArray,
     penalty: float,
 ) -> tuple[FloatArray, FloatArray, float]:
-    """Return (intercept at mean evidence, coefficients), root of the covariance of (coefficients, w), and w."""
+    """Return (intercept at mean evidence, coefficients), root of the covariance of (coefficients, w), and w.
+
+    ``penalties`` has shape (2, k): those of the fit, and those of the covariance.
+    """
     if evidence is None:
-        return _fixed_weight(design, y, weight, penalties, penalty, 0.0, 0.0)
+        return _fixed_weight(design, y, weight, penalties, 0.0, 0.0)
     mean = float(np.average(evidence, weights=weight))
     spread = float(np.sqrt(np.average((evidence - mean) ** 2, weights=weight)))
     if spread < NO_SPREAD:
-        return _fixed_weight(design, y, weight, penalties, penalty, 1.0, UNLEARNED_WEIGHT_SD)
+        return _fixed_weight(design, y, weight, penalties, 1.0, UNLEARNED_WEIGHT_SD)
     per_unit = EVIDENCE_SCALE / spread
     beta, root = fit_ridge(
-        np.column_stack([design, (evidence - mean) * per_unit]), y, weight, np.append(penalties, penalty), _share(penalty)
+        np.column_stack([design, (evidence - mean) * per_unit]),
+        y,
+        weight,
+        *np.column_stack([penalties, [penalty, penalty]]),
     )
     if beta[-1] < 0:
-        return _fixed_weight(design, y, weight, penalties, penalty, 0.0, 0.0)
+        return _fixed_weight(design, y, weight, penalties, 0.0, 0.0)
     root[-1] *= per_unit
     return beta[:-1], root, float(beta[-1] * per_unit)
 
 
-def _share(penalty: float) -> float:
-    return min(1.0, STRONGEST_PRIOR / penalty)
-
-
 def _fixed_weight(
-    design: FloatArray,
-    y: FloatArray,
-    weight: FloatArray,
-    penalties: FloatArray,
-    penalty: float,
-    found: float,
-    sd: float,
+    design: FloatArray, y: FloatArray, weight: FloatArray, penalties: FloatArray, found: float, sd: float
 ) -> tuple[FloatArray, FloatArray, float]:
     """Return a fit whose weight of evidence was not learned, its uncertainty in a row of its own."""
-    beta, root = fit_ridge(design, y, weight, penalties, _share(penalty))
-    k = len(penalties)
+    beta, root = fit_ridge(design, y, weight, *penalties)
+    k = penalties.shape[1]
     wider = np.zeros((k + 1, k + 1))
     wider[:k, :k] = root
     wider[k, k] = sd

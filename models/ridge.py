@@ -20,7 +20,7 @@ SOLVER_TOLERANCE = 1e-8
 
 
 def fit_ridge(
-    design: FloatArray, y: FloatArray, weight: FloatArray, penalties: FloatArray, share: float = 1.0
+    design: FloatArray, y: FloatArray, weight: FloatArray, penalties: FloatArray, believed: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """Return (intercept, coefficients) and a root of the coefficients' covariance, the intercept profiled out.
 
@@ -34,8 +34,8 @@ def fit_ridge(
         Shape (n,): how many cases a row stands for.
     penalties
         Shape (k,): inverse prior variance of each coefficient; the intercept is not penalised.
-    share
-        Of the penalties, under which the covariance is worked out.
+    believed
+        Shape (k,): penalties under which the covariance is worked out; the same when not given.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def fit_ridge(
     with_intercept = np.column_stack([np.ones(len(design)), design])
     ridge = np.append(0.0, penalties)
     beta = _newton_step(with_intercept, y, weight, ridge, beta)
-    return beta, _covariance_root(with_intercept, weight, share * ridge, beta)
+    return beta, _covariance_root(with_intercept, weight, ridge if believed is None else np.append(0.0, believed), beta)
 
 
 def _as_binary(design: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

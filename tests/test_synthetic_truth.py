@@ -32,7 +32,7 @@ SMALL, WHOLE, JUDGED = 2_000, 20_000, 3_000
 FEW, MANY = 30, 200
 """Training cases of a histology below which it is rare, and above which it is common."""
 
-NUMBERS = ("patient.albumin_g_per_dl", "patient.nlr", "patient.ecog", "patient.ldh_ratio_to_upper_limit", "prior_lines")
+NUMBERS = ("patient.albumin_g_per_dl", "patient.nlr", "patient.ecog", "patient.ldh_ratio_to_upper_limit")
 
 KINDS = [(family, missingness) for family in ("checkpoint", "targeted") for missingness in ("none", "realistic")]
 

@@ -19,7 +19,7 @@ import numpy as np
 from models.boosted import averaged_output
 from models.boosted_fit import as_term, fit_boosters
 from models.inputs import log_loss
-from models.linear_fit import LinearFit, fit_linear
+from models.linear_fit import LinearFit, factors_of, fit_linear
 from models.ridge_path import RidgePath
 
 if TYPE_CHECKING:
@@ -163,12 +163,16 @@ def _chosen(training: Training, settings: LinearSettings) -> _LinearSweep:
     Of equal ones the strongest penalty wins.
     """
     paths = _Paths(training)
+    known: dict[tuple[float, ...], float] = {}
 
     def loss(penalty: float, candidate: LinearSettings) -> float:
         if len(settings.penalties) == 1 and not settings.tuned_groups:
             return 0.0
-        z = _LinearSweep(training, penalty, candidate, paths).out_of_fold()
-        return log_loss(z, training.y, training.weight)
+        key = (penalty, *factors_of(training.columns, candidate).tolist())
+        if key not in known:
+            z = _LinearSweep(training, penalty, candidate, paths).out_of_fold()
+            known[key] = log_loss(z, training.y, training.weight)
+        return known[key]
 
     penalty = min(sorted(settings.penalties, reverse=True), key=lambda tried: loss(tried, settings))
     present = {column.group for column in training.columns}

@@ -1,7 +1,8 @@
 """The 95% interval of a case's log-odds, mapped through the same a and b; numpy only.
 
     variance = a^2 * (x' C x + left(w^2 * var(evidence) + (1 - w)^2 * between settings)
-                      + left(between histologies) + spread of boosters + unknown inputs + unmeasured) + (z, 1) Cov(a, b) (z, 1)'
+                      + left(between histologies) + spread of boosters + unknown inputs + unmeasured)
+               + (z, 1) Cov(a, b) (z, 1)'
 
 C is the penalised covariance of the linear coefficients and w (see :class:`models.linear_fit.LinearFit`), its
 intercept profiled out because b is fitted anew; var(evidence) holds the between-trial variance;

@@ -10,13 +10,13 @@ import numpy as np
 
 from models.linear import LinearTerm
 from models.ridge import fit_ridge
-from models.settings import LinearSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from features.contract import Column
     from models.inputs import BoolArray, FloatArray, IntArray
+    from models.settings import LinearSettings
 
 FLAG_SCALE = 0.5
 """A flag's difference from its mean is divided by this: half a unit is the standard deviation of an even flag, and
@@ -57,8 +57,9 @@ class LinearFit:
         The learned w; 1 when evidence did not vary in training, 0 when it pointed the wrong way.
     covariance_root
         Shape (p + 1, r): R with R R' the covariance of (coefficients, w), intercept profiled out. The covariance
-        is the inverse penalised Hessian (the penalty at most :data:`STRONGEST_PRIOR`): the posterior under the ridge prior, which covers across cases because it
-        holds the bias of shrinkage as well (Nychka 1988; Marra & Wood 2012, doi:10.1111/j.1467-9469.2011.00760.x);
+        is the inverse penalised Hessian (the penalty at most :data:`STRONGEST_PRIOR`): the posterior under the ridge
+        prior, which covers across cases because it holds the bias of shrinkage as well (Nychka 1988; Marra & Wood
+        2012, doi:10.1111/j.1467-9469.2011.00760.x);
         a sandwich leaves that bias out.
     """
 
@@ -132,6 +133,7 @@ def factors_of(columns: Sequence[Column], settings: LinearSettings) -> FloatArra
     Examples
     --------
     >>> from features.contract import Column
+    >>> from models.settings import LinearSettings
     >>> settings = LinearSettings(group_penalty={"patient": 0.5}, missing_penalty=10.0)
     >>> factors_of([Column("ecog", "ecog", "patient"), Column("ecog__missing", "ecog", "patient")], settings).tolist()
     [0.5, 5.0]

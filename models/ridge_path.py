@@ -157,7 +157,8 @@ def merged(design: FloatArray) -> tuple[IntArray, IntArray]:
     ([0, 1], [0, 1, 0])
     """
     places: dict[bytes, int] = {}
-    first, member = [], []
+    first: list[int] = []
+    member: list[int] = []
     for j, column in enumerate(np.ascontiguousarray(design.T)):
         content = column.tobytes()
         if content not in places:

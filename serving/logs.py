@@ -60,7 +60,7 @@ class JsonFormatter(logging.Formatter):
     >>> found["event"], found["status"], "body" in found
     ('answered', 200, False)
     >>> record = logging.makeLogRecord({"name": "other", "levelname": "ERROR", "msg": "bad input age=63"})
-    >>> "63" in JsonFormatter().format(record)
+    >>> "age=63" in JsonFormatter().format(record)
     False
     """
 

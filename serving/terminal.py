@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SCALE_WIDTH = 50
 """Characters of the probability scale from 0 to 100%."""
 
+LEAST_SHOWN = 0.0005
+"""Log-odds below which a row would read +0.000."""
+
 BAR_WIDTH = 14
 """Characters of the longest bar to either side."""
 
@@ -88,7 +91,7 @@ def _bar(log_odds: float, longest: float) -> Text:
 def _reasons_table(answer: Mapping[str, Any]) -> Table:
     """One row per contribution, largest first, the small ones together, then the sum."""
     contributions = sorted(answer["contributions"], key=lambda c: -abs(c["log_odds"]))
-    shown = contributions[:MOST_SHOWN]
+    shown = [one for one in contributions[:MOST_SHOWN] if abs(one["log_odds"]) >= LEAST_SHOWN]
     longest = max((abs(c["log_odds"]) for c in shown), default=0.0)
     table = Table(box=None, padding=(0, 1), show_header=True, header_style="dim")
     table.add_column("why")

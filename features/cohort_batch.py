@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from features.batch import UNKNOWN, Batch, Coded, Findings, Priors
 from features.case import Alteration
 from features.flat import NUMBER_PATHS, TEXT_PATHS
+from features.from_cases import LEVEL_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
 
     from features.batch import FloatArray, IntArray
 
-_LEVEL_COLUMNS = (
-    "gene",
-    "kind",
-    "status",
-    "protein_change",
-    "cdna_change",
-    "variant_classification",
-    "exon",
-    "partner",
-    "level",
-    "origin",
-)
 _SPECIMEN_COLUMNS = {
     "specimen.source": "source",
     "assay.panel": "panel",
@@ -174,7 +163,7 @@ def _laid_out(alterations: pa.Table, rows: IntArray, chosen: NDArray[np.bool_]) 
     taken = alterations.take(pa.array(place))
     codes, first = _distinct(taken)
     levels = tuple(
-        Alteration.model_construct(**row) for row in taken.select(_LEVEL_COLUMNS).take(pa.array(first)).to_pylist()
+        Alteration.model_construct(**row) for row in taken.select(LEVEL_FIELDS).take(pa.array(first)).to_pylist()
     )
     measured = (floats(taken.column(name)) for name in ("vaf", "cancer_cell_fraction", "copies"))
     return Findings(rows[place], codes, levels, *measured)
@@ -183,7 +172,7 @@ def _laid_out(alterations: pa.Table, rows: IntArray, chosen: NDArray[np.bool_]) 
 def _distinct(taken: pa.Table) -> tuple[IntArray, IntArray]:
     """Return each row's level and each level's first row, levels in the order of their first appearance."""
     key = np.zeros(taken.num_rows, dtype=np.int64)
-    for name in _LEVEL_COLUMNS:
+    for name in LEVEL_FIELDS:
         column = taken.column(name)
         codes = coded(column if column.type == pa.string() else column.cast(pa.string()))
         combined = key * (len(codes.levels) + 1) + codes.codes + 1

@@ -27,7 +27,7 @@ DERIVED_TEXTS = ("therapy", "assay.genes_tested")
 
 _NUMBER_ROW = {path: place for place, path in enumerate(NUMBER_PATHS)}
 _ALL_TEXTS = (*TEXT_PATHS, *DERIVED_TEXTS)
-_LEVEL_FIELDS = (
+LEVEL_FIELDS = (
     "gene",
     "kind",
     "status",
@@ -39,6 +39,7 @@ _LEVEL_FIELDS = (
     "level",
     "origin",
 )
+"""What makes two findings one level; cohorts and cases must agree on it, so it stands here alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _texts(rows: Sequence[CaseRows]) -> dict[str, Coded]:
     return {path: Coded.of([row.scalars.get(path) for row in rows]) for path in _ALL_TEXTS}
 
 
-_key_of, _measured_of = itemgetter(*_LEVEL_FIELDS), itemgetter("vaf", "cancer_cell_fraction", "copies")
+_key_of, _measured_of = itemgetter(*LEVEL_FIELDS), itemgetter("vaf", "cancer_cell_fraction", "copies")
 
 
 def finding_key(alteration: Alteration) -> tuple[Any, ...]:

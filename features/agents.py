@@ -78,6 +78,9 @@ class Agent:
     needs
         Ids of driver classes, any one of which makes the agent a match (``driver_alterations.csv``); empty when it
         is not chosen by an alteration.
+    allele_selective
+        Whether it acts on the altered protein of the classes it needs and spares every other form of it: sotorasib
+        binds the cysteine of KRAS G12C (PMID 31666701), so that KRAS G12D is no target of it.
     undone_by
         Ids of resistance classes that undo it, each with its source in ``undone_by_sources`` (same order).
     rxnorm
@@ -97,6 +100,7 @@ class Agent:
     generation: int | None
     mechanism: Mechanism
     needs: tuple[str, ...]
+    allele_selective: bool
     undone_by: tuple[str, ...]
     undone_by_sources: tuple[str, ...]
     consists_of: tuple[str, ...]
@@ -131,6 +135,7 @@ def _agent_of(row: Mapping[str, str]) -> Agent:
         generation=int(row["generation"]) if row["generation"] else None,
         mechanism=cast("Mechanism", row["mechanism"]),
         needs=cell_list(row["needs"]),
+        allele_selective=row["allele_selective"] == "yes",
         undone_by=tuple(identity for identity, _, _ in undone),
         undone_by_sources=tuple(source for _, _, source in undone),
         consists_of=cell_list(row["consists_of"]),

@@ -97,8 +97,11 @@ def _is_presumed(finding: Finding, facts: RegimenFacts) -> bool:
 
 
 def _is_hit(finding: Finding, facts: RegimenFacts) -> bool:
-    """Return whether a gene that the regimen acts on is altered; a conjugate reaches cells that stain weakly or not."""
-    if finding.reading.gene not in facts.targets:
+    """Return whether a gene that the regimen acts on is altered; a conjugate reaches cells that stain weakly or not.
+
+    An allele-selective drug acts on the alleles it needs and on nothing else: KRAS G12D is no target of sotorasib.
+    """
+    if finding.reading.gene not in facts.targets - facts.selective:
         return False
     stained = finding.kind != "expression" or EXPRESSION_SCORE.get(finding.detail, 3.0) > 0
     return stained or "adc" in facts.mechanisms

@@ -231,7 +231,7 @@ def _dose(findings: tuple[Finding, ...], facts: RegimenFacts) -> Iterator[tuple[
 
 
 def _resistant(profile: Profile, match: EvidenceMatch, facts: RegimenFacts) -> Iterator[tuple[str, float]]:
-    if match.resistance:
+    if match.resistance and match.status != "none":  # without a match there is nothing to undo
         yield "resistance:present", 1.0
         yield from _ones("resistance", match.resistance)
     if resistance_overcome(match):

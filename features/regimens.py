@@ -67,6 +67,8 @@ class RegimenFacts:
     needs, undone_by
         Ids of driver and resistance classes of any of the agents, sorted; a resistance that another agent of the
         regimen meets is left out. For a class: what every agent of it with any such id shares.
+    selective
+        Targets that are reached in the needed alleles only, by every agent (of the class) that acts on them.
     basket
         A class of published arms that stands for unlike drugs; never in a case.
     systemic
@@ -84,6 +86,7 @@ class RegimenFacts:
     combination: bool
     needs: tuple[str, ...]
     undone_by: tuple[str, ...]
+    selective: frozenset[str]
     basket: bool
     systemic: bool
 
@@ -145,9 +148,15 @@ def _of_agents(key: str, known: list[Agent]) -> RegimenFacts:
         combination=len(treating) > 1 or len(parts) > 1,
         needs=tuple(sorted({identity for one in treating for identity in one.needs})),
         undone_by=tuple(sorted(undone)),
+        selective=_selective(treating),
         basket=False,
         systemic=any(one.systemic for one in known),
     )
+
+
+def _selective(known: list[Agent]) -> frozenset[str]:
+    spared = {target for one in known if one.allele_selective for target in one.targets}
+    return frozenset(spared - {target for one in known if not one.allele_selective for target in one.targets})
 
 
 def _met(resistance: str, undone: Agent, treating: list[Agent]) -> bool:
@@ -187,6 +196,7 @@ def _of_class(key: str, whole: ClassFacts) -> RegimenFacts:
         combination=len(whole.parts) > 1,
         needs=tuple(sorted(needs)),
         undone_by=tuple(sorted(undone)),
+        selective=_selective([one for one in agents().values() if one.therapy_class in whole.parts]),
         basket=whole.basket,
         systemic=NOT_A_TREATMENT not in whole.parts,
     )

@@ -133,7 +133,7 @@ class EvidenceTerm:
     def of_rows(cls, family: str, rows: Sequence[ArmRow], variances: Variances | None = None) -> Self:
         """Fit on rows as they are stored; see :meth:`fit`."""
         contrasts, pools = contrasts_of(family), pools_of(family)
-        names = names_of(rows, contrasts)
+        names = names_of(family, rows, contrasts)
         data = data_of(family, rows, contrasts, names, pools)
         learned = learn_variances(data, declared(pools)) if variances is None else variances
         return cls._assembled(family, rows, contrasts, names, learned, posterior(data, learned))
@@ -156,6 +156,10 @@ class EvidenceTerm:
     @cached_property
     def _coverage(self) -> Coverage:
         return Coverage.of(self.family, [row.terms for row in self.arms])
+
+    def spoken_to(self, profile: Profile) -> tuple[Mapping[str, float], bool]:
+        """Return the terms of a profile as far as arms speak to it, and whether they do."""
+        return self._coverage.spoken_to(profile)
 
     @property
     def between_trial_variance(self) -> float:

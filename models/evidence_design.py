@@ -62,9 +62,9 @@ def pool_of(name: str) -> str:
     return POOL_OF_KIND[name.partition(":")[0]]
 
 
-def names_of(rows: Sequence[ArmRow], contrasts: Sequence[ContrastRow]) -> tuple[str, ...]:
-    """Return the names of all terms, sorted."""
-    return tuple(sorted({name for terms in _terms(rows, contrasts) for name in terms}))
+def names_of(family: str, rows: Sequence[ArmRow], contrasts: Sequence[ContrastRow]) -> tuple[str, ...]:
+    """Return the names of all terms, sorted; a declared rule counts whether or not an arm speaks of it."""
+    return tuple(sorted({*rules(family), *(name for terms in _terms(rows, contrasts) for name in terms)}))
 
 
 def _terms(rows: Sequence[ArmRow], contrasts: Sequence[ContrastRow]) -> list[Mapping[str, float]]:

@@ -227,7 +227,7 @@ def _seconds(one: Any, repeats: int = 50) -> float:
 def test_the_mode_is_that_of_penalised_logistic_regression() -> None:
     """Coefficients solve the score equations of ridge logistic regression, the trials' deviations included."""
     rows = rows_of(ARMS["checkpoint"])
-    pools, names = pools_of("checkpoint"), names_of(rows, [])
+    pools, names = pools_of("checkpoint"), names_of("checkpoint", rows, [])
     data = data_of("checkpoint", rows, [], names, pools)
     variances = declared(pools)
     found = posterior(data, variances)
@@ -249,7 +249,7 @@ def test_doubling_the_patients_narrows() -> None:
 def test_the_gradient_of_the_marginal_likelihood_is_right() -> None:
     """Analytic against central differences, away from the optimum; contrasts are in it."""
     rows, contrasts = rows_of(ARMS["targeted"])[:50], contrasts_of("targeted")
-    pools, names = pools_of("targeted"), names_of(rows, contrasts)
+    pools, names = pools_of("targeted"), names_of("targeted", rows, contrasts)
     data = data_of("targeted", rows, contrasts, names, pools)
     centre = declared(pools).packed()
     parts, logs = data.kernels(len(pools)), centre + np.linspace(-0.5, 0.7, len(centre))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -25,7 +25,7 @@ for name, value in {
     os.environ.setdefault(name, value)
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("experiments.demo:demo", "The whole way on embedded synthetic cohorts, in about three minutes."),
+    "demo": ("oncorespond:demo", "The whole way on embedded synthetic cohorts, in about two minutes."),
     "cohort": ("features.commands:cohort_app", "Build, check and describe cohorts."),
     "features": ("features.commands_explain:features_app", "What the model would know about a case, and from where."),
     "schema": ("features.commands_explain:schema", "Print the JSON Schema of a case."),
@@ -38,8 +38,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("experiments.commands:compare", "Put runs side by side on the same patients, with paired intervals."),
     "ui": ("experiments.commands:ui", "Open MLflow's pages over the tracked experiments."),
     "predict": ("serving.commands:predict", "Answer one case on the terminal, with the reasons."),
-    "score": ("serving.commands:score", "Score many cases into a Parquet file."),
-    "serve": ("serving.commands:serve", "Serve the promoted models over HTTP."),
+    "score": ("serving.commands_bulk:score", "Score many cases into a Parquet file."),
+    "serve": ("serving.commands_serve:serve", "Serve the promoted models over HTTP."),
+    "keys": ("serving.security.commands:keys_app", "Who may ask the service: API keys; and the keys of the log."),
+    "audit": ("serving.audit.commands:audit_app", "What was answered; whether the log still is what was written."),
 }
 """Command to (module:attribute, one line of help). A module is imported only when its command is called."""
 
@@ -87,6 +89,23 @@ def _root() -> None:
 
     For research use only. A newcomer's first command is [bold]oncorespond demo[/bold].
     """
+
+
+def demo(
+    open_report: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the report in a browser when done.")
+    ] = False,
+) -> None:
+    """Draw synthetic cohorts, train both families, promote them, answer one case of each, and fill an audit log.
+
+    Nothing is read from anywhere and nothing leaves this machine. Every model, answer and page of it says SYNTHETIC.
+
+    Example: [bold]oncorespond demo[/bold]
+    """
+    from experiments.demo import run_demo
+    from serving.demo_log import fill_demo
+
+    run_demo(open_report, fill_demo)
 
 
 def main() -> None:

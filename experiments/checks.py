@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from models.response import Answers, ResponseModel
+    from training.evidence_check import LeaveFamilyOut
     from training.further import FurtherTable
 
 PERMUTATIONS = "permutations"
@@ -29,6 +30,7 @@ def checks_of(
     answers: Answers,
     further: Sequence[FurtherTable] = (),
     refit: Callable[[], ResponseModel] | None = None,
+    left_family_out: LeaveFamilyOut | None = None,
 ) -> dict[str, Any]:
     """Return JSON-ready findings of a run for the gate.
 
@@ -36,7 +38,8 @@ def checks_of(
     -------
     dict
         ``largest_gap`` between base + contributions and the log-odds; ``refit_differs`` (files of the artefact whose
-        bytes a second fit on the same cases changes; None when it was not tried); ``permutations`` by cohort.
+        bytes a second fit on the same cases changes; None when it was not tried); ``permutations`` by cohort;
+        ``left_family_out``, how the evidence foretold arms, for a family fitted on them.
     """
     scores = answers.scores
     gaps = np.abs(scores.base + scores.phi.sum(axis=1) - scores.log_odds)
@@ -44,6 +47,7 @@ def checks_of(
         "largest_gap": float(gaps.max(initial=0.0)),
         "refit_differs": None if refit is None else differing_files(model, refit()),
         "permutations": _permutations(further),
+        "left_family_out": None if left_family_out is None else left_family_out.summary(),
     }
 
 

@@ -17,8 +17,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, not
 
 ALSO = (
     "Beside the resampling (evaluation.also in the file): internal_external (leave each development cohort out),"
-    " histologies_out, classes_out, control_arm, survival, ablation (each combination of terms), permutations (the null"
-    " of the within-histology AUROC, which the gate asks for)."
+    " histologies_out, classes_out, control_arm, survival, ablation (each combination of terms), learning_curve"
+    " (growing shares of the patients), permutations (the null of the within-histology AUROC, which the gate asks for)."
 )
 
 NOT_REPRODUCED = 3
@@ -38,8 +38,7 @@ def train(
 ) -> None:
     """Fit, judge, store and track one experiment.
 
-    Example: oncorespond train experiments/checkpoint.yaml --set cohorts.development=[loris-chowell-train]
-    --set cohorts.external=[loris-msk1] --with ablation,permutations
+    Example: oncorespond train experiments/checkpoint.yaml --set resampling.repeats=2 --with ablation,permutations
     """
     from rich.console import Console
 

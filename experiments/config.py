@@ -37,7 +37,14 @@ EVERY_COMPARATOR = (
 
 
 Further = Literal[
-    "internal_external", "histologies_out", "classes_out", "control_arm", "survival", "ablation", "permutations"
+    "internal_external",
+    "histologies_out",
+    "classes_out",
+    "control_arm",
+    "survival",
+    "ablation",
+    "learning_curve",
+    "permutations",
 ]
 """What may be asked for beside the resampling (``evaluation.also``, ``--with``)."""
 
@@ -143,7 +150,8 @@ class EvaluationSettings:
     also
         ``internal_external`` leaves each development cohort out; ``histologies_out`` and ``classes_out`` each main
         histology and therapy class; ``control_arm`` scores a control arm as if treated, ``survival`` patients of whom
-        only survival is known; ``ablation`` judges every combination of terms; ``permutations`` gives the null of the
+        only survival is known; ``ablation`` judges every combination of terms; ``learning_curve`` fits on growing
+        shares of the patients; ``permutations`` gives the null of the
         within-histology AUROC, which the gate asks for. Each costs further fits.
     local_outcomes, local_draws
         Outcomes that a left-out or external cohort updates the intercept on, and how often they are drawn.

@@ -12,11 +12,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
 DEMO = Path(".demo")
@@ -25,16 +27,15 @@ DEMO = Path(".demo")
 FAMILIES: tuple[Literal["checkpoint"], Literal["targeted"]] = ("checkpoint", "targeted")
 
 
-def demo(
-    open_report: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the report in a browser when done.")
-    ] = False,
-) -> None:
+def run_demo(open_report: bool, further: Callable[[Path, Console], None] | None = None) -> None:
     """Draw synthetic cohorts, train both families, promote them, answer one case of each, write the reports.
 
-    Nothing is read from anywhere and nothing leaves this machine. Every model, answer and page of it says SYNTHETIC.
-
-    Example: [bold]oncorespond demo[/bold]
+    Parameters
+    ----------
+    open_report
+        Open the report in a browser when done.
+    further
+        Called with the demo's folder before the last words; what stands on the models, such as a log of answers.
     """
     from rich.console import Console
 
@@ -47,6 +48,8 @@ def demo(
     reports = [_trained_and_promoted(family, console) for family in FAMILIES]
     for family in FAMILIES:
         _answered(family, console)
+    if further is not None:
+        further(DEMO, console)
     _next_steps(console, reports, time.monotonic() - started)
     if open_report:
         typer.launch(str(reports[0]))
@@ -116,7 +119,7 @@ def _next_steps(console: Console, reports: list[Path], seconds: float) -> None:
     shown(f"Done in {seconds:.0f} s. The reports, each one self-contained page:")
     for report in reports:
         shown(f"  {os.path.relpath(report)}", highlight=False)
-    shown("\n  [bold]make serve[/bold]   asks these models over HTTP, with the page http://127.0.0.1:3000/")
+    shown("\n  [bold]make serve[/bold]   asks these models over HTTP, and shows the pages: http://127.0.0.1:3000/audit")
     shown("  [bold]make ui[/bold]      the tracked runs in MLflow's pages")
     shown("  [bold]oncorespond predict .demo/checkpoint.json --json[/bold]   the same answer for a machine")
     shown("  your own patients: docs/cohorts.md, then [bold]oncorespond train[/bold]")

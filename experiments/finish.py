@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from experiments.progress import Progress
     from models.response import Answers, ResponseModel
     from training.evaluate import Evaluation
+    from training.evidence_check import LeaveFamilyOut
     from training.further import FurtherTable
     from training.judged import Scene
     from training.tracking import Tracked
@@ -60,6 +61,7 @@ def finish(
     drawing: bool = True,
     further: Sequence[FurtherTable] = (),
     refit: Callable[[], ResponseModel] | None = None,
+    left_family_out: LeaveFamilyOut | None = None,
 ) -> Run:
     """Store the artefact, write tables, report and card, and track the run; registration is the very last step.
 
@@ -73,10 +75,12 @@ def finish(
         Tables beside the main one (subgroups, what was left out, permutations).
     refit
         Fits the same model again; the gate asks whether the bytes are the same. None leaves that unchecked.
+    left_family_out
+        How the evidence foretold arms of trials it had not seen; the gate asks for it of a family fitted on arms.
     """
     folder = fresh_folder(experiment, material.hashes, stem)
     with progress.step("Fitting once more, to compare the bytes"):
-        checks = checks_of(model, answers, further, refit)
+        checks = checks_of(model, answers, further, refit, left_family_out)
     model = replace(model, card=completed_card(model, experiment, material, evaluation, further))
     with progress.step("Storing the artefact"):
         model = save_artifact(model, folder / "artefact")

@@ -11,6 +11,7 @@ from training.evaluate import evaluate
 from training.extrapolation import extrapolation_table
 from training.fit import fit_contenders
 from training.internal_external import across_table, against_rival_table
+from training.learning_curve import SHARES, learning_curve
 from training.left_out import LEFT_COHORT, left_cohorts, main_histologies, therapy_classes
 from training.local_update import update_table
 from training.permutation import null_areas, null_table
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from experiments.outputs import Material
     from experiments.progress import Progress
     from training.fit import Recipe
+    from training.fold_cache import FoldCache
     from training.further import FurtherTable
     from training.judged import Row, Scene
     from training.pool import Pool
     from training.same_patients import Twins
+    from training.workers import Workers
 
 WITH_SHARED = "external, same patients kept in training"
 """Scene of an external cohort by a model that saw the patients it shares: beside the figures without them."""
@@ -56,6 +59,10 @@ class Asker:
         Makes a recipe for other material: the control arm's trial must not be evidence either.
     twins
         Probable same patients of two development cohorts.
+    workers
+        Those of the run, which hold the recipe and the development cases.
+    cache
+        Where permuted folds are kept until the run is done.
     """
 
     experiment: Experiment
@@ -64,7 +71,8 @@ class Asker:
     recipe_for: Callable[[Material], Recipe]
     twins: Twins
     progress: Progress
-    workers: int
+    workers: Workers
+    cache: FoldCache | None = None
 
     def all(self, resampled: Sequence[Scene], external: Sequence[Scene]) -> Further:
         """Return everything that ``evaluation.also`` names, and the subgroups and local updates that cost no fit."""
@@ -79,7 +87,7 @@ class Asker:
             self._internal_external(found)
         asked = {"histologies_out": self._histologies, "classes_out": self._classes, "control_arm": self._control_arm}
         asked["survival"] = self._survival
-        asked |= {"ablation": self._ablation, "permutations": self._permutations}
+        asked |= {"ablation": self._ablation, "learning_curve": self._learning, "permutations": self._permutations}
         found.tables += [make() for name, make in asked.items() if name in also]
         return found
 
@@ -103,23 +111,26 @@ class Asker:
 
     def _with_shared_patients(self, unreduced: Pool) -> tuple[Row, ...]:
         """Score the external cohorts that share patients once more, by contenders that saw those patients."""
-        settings = self.experiment.evaluation
         with self.progress.step("Scoring with the shared patients in training"):
             contenders = fit_contenders(self.recipe, unreduced)
             pools = [
                 pool for pool in self.material.external if pool.provenances[0].cohort_id in self.material.shared_with
             ]
             scenes = [external_scene(contenders, pool, WITH_SHARED) for pool in pools]
-            return evaluate(scenes, resamples=settings.bootstraps, seed=settings.seed).rows
+            return self._evaluated(scenes)
+
+    def _evaluated(self, scenes: Sequence[Scene], each: Callable[[str], None] | None = None) -> tuple[Row, ...]:
+        asked = self.experiment.evaluation
+        return evaluate(scenes, resamples=asked.bootstraps, seed=asked.seed, each=each, workers=self.workers).rows
 
     def _internal_external(self, found: Further) -> None:
-        pool, settings = self.material.development, self.experiment.evaluation
+        pool = self.material.development
         with self.progress.bar("Leaving out cohorts", len(pool.provenances)) as each:
-            scenes = list(left_cohorts(self.recipe, pool, self.twins, each))
+            scenes = list(left_cohorts(self.recipe, pool, self.twins, each, self.workers))
         if not scenes:
             return
-        with self.progress.step("Judging left-out cohorts"):
-            found.rows += evaluate(scenes, resamples=settings.bootstraps, seed=settings.seed).rows
+        with self.progress.bar("Judging left-out cohorts", sum(len(scene.forecasts) for scene in scenes)) as each:
+            found.rows += self._evaluated(scenes, each)
         apart = [scene for scene in scenes if scene.name == LEFT_COHORT]
         found.tables.append(across_table(apart, "internal_external", "Leave one cohort out: across cohorts"))
         found.tables.append(
@@ -149,6 +160,7 @@ class Asker:
                 resamples=settings.bootstraps,
                 seed=settings.seed,
                 each=each,
+                workers=self.workers,
             )
 
     def _control_arm(self) -> FurtherTable:
@@ -173,6 +185,19 @@ class Asker:
                 each=each,
             )
 
+    def _learning(self) -> FurtherTable:
+        evaluation, split = self.experiment.evaluation, self.experiment.resampling
+        with self.progress.bar("Learning curve", len(SHARES) * split.folds) as each:
+            return learning_curve(
+                self.recipe,
+                self.material.development,
+                folds=split.folds,
+                seed=split.seed,
+                resamples=evaluation.bootstraps,
+                workers=self.workers,
+                each=each,
+            )
+
     def _permutations(self) -> FurtherTable:
         evaluation, split = self.experiment.evaluation, self.experiment.resampling
         with self.progress.bar("Permuting outcomes", evaluation.permutations) as each:
@@ -185,6 +210,7 @@ class Asker:
                     seed=split.seed,
                     workers=self.workers,
                     each=each,
+                    cache=self.cache,
                 )
             )
 

@@ -41,6 +41,9 @@ class GateVerdict:
 LARGEST_GAP = 1e-9
 """Log-odds that base + contributions may differ from the estimate (design/protocol.md)."""
 
+COVERAGE = (0.80, 0.98)
+"""Share of arms that 90% predictive intervals must hold (design/protocol.md)."""
+
 LEFT_OUT = "left family out"
 """Scene of a family fitted on published arms: no patients, so nothing to permute among them."""
 
@@ -74,7 +77,7 @@ def decide(
         return GateVerdict("insufficient", (Check(f"at least {gate.events} events", f"{events} events", False),))
     found = _checks(pooled_row(ours), gate)
     if checks is not None:
-        found += [_adds_up(checks), *_same_bytes(checks, ours), *_beyond_chance(checks, ours)]
+        found += [_adds_up(checks), *_same_bytes(checks, ours), *_beyond_chance(checks, ours), *_of_arms(checks, ours)]
     return GateVerdict("passed" if all(check.holds for check in found) else "failed", tuple(found))
 
 
@@ -98,6 +101,22 @@ def _beyond_chance(checks: Mapping[str, Any], rows: Sequence[Mapping[str, Any]])
     patients = [row for row in rows if row["scene"] != LEFT_OUT]
     limits = {row["cohort"]: row.get("limit") for row in checks.get("permutations") or ()}
     return [_beyond(pooled_row(patients), pooled_limit(patients, limits))] if patients else []
+
+
+def _of_arms(checks: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[Check]:
+    """Return what is asked of a family fitted on arms: coverage of new trials, and an error below the class average."""
+    if any(row["scene"] != LEFT_OUT for row in rows):
+        return []
+    holds = f"90% predictive intervals hold {COVERAGE[0]:.0%} to {COVERAGE[1]:.0%} of the arms"
+    below = "error of the rate less that of the class average, interval over trial families below 0"
+    found = checks.get("left_family_out")
+    if found is None:
+        return [Check(rule, "not checked; train again with this version", False) for rule in (holds, below)]
+    coverage, less = found["coverage_90"], found["less_than_class_average"]
+    return [
+        Check(holds, f"{coverage:.1%}", COVERAGE[0] <= coverage <= COVERAGE[1]),
+        Check(below, f"{less['value']:.3f} ({less['low']:.3f} to {less['high']:.3f})", less["high"] < 0),
+    ]
 
 
 def _beyond(row: Mapping[str, Any], limit: float | None) -> Check:

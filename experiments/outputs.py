@@ -132,6 +132,7 @@ def report_data(
     """Gather what the report shows."""
     left_out = ", ".join(material.dropped_families) or "none"
     question = [(name.replace("_", " "), words) for name, words in asdict(experiment.question).items()]
+    answered = _answered(model, answers, material)
     gap = None if answers is None else shap_gap(model, answers.inputs.matrix[:SHAP_CASES])
     checked = [] if gap is None else [f"Boosted contributions differ from shap.TreeExplainer by {gap:.1e} at most."]
     return ReportData(
@@ -141,7 +142,8 @@ def report_data(
         cohorts=[line for pool, role in material.pools for line in cohort_lines(pool, role)],
         scenes=scenes,
         evaluation=evaluation,
-        answered=_answered(model, answers, material),
+        answered=answered,
+        by_cohort=_by_cohort(answered, material),
         settings=yaml.safe_dump(json.loads(json.dumps(experiment.to_dict())), sort_keys=False),
         made_with=[("artefact", model.identity.digest), *sorted(environment_tags().items())],
         bootstraps=experiment.evaluation.bootstraps,
@@ -164,6 +166,16 @@ def _answered(model: ResponseModel, answers: Answers | None, material: Material)
         given = answers if answers is not None and role == "development" else model.answers(pool.batch())
         found.append(AnsweredCases(pool.cohort.provenance.cohort_id, role, given, pool.outcome, pool.truth))
     return found
+
+
+def _by_cohort(answered: Sequence[AnsweredCases], material: Material) -> list[AnsweredCases]:
+    """Return the answers cohort by cohort; arms stay together."""
+    found, pools = [], [pool for pool, _ in material.pools]
+    arms = list(answered[: len(answered) - len(pools)])
+    for one, pool in zip(answered[len(arms) :], pools, strict=True):
+        names = [provenance.cohort_id for provenance in pool.provenances]
+        found += [one.part(name, np.flatnonzero(pool.source == name)) for name in names] if len(names) > 1 else [one]
+    return [*arms, *(one for one in found if one.answers.n)]
 
 
 def _sample_size(model: ResponseModel) -> list[str]:

@@ -6,7 +6,7 @@ external cohorts once -> card, artefact -> report -> track. Registration is the 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from training.fit import Recipe, fit_contenders, fit_model
 from training.fold_cache import FoldCache, cache_key
 from training.pool import Pool
 from training.resampling import beside_loris, external_scene, resample
+from training.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     from experiments.progress import Progress
     from models.described import DescribedGroups
     from models.evidence import EvidenceTerm
+    from models.response import ResponseModel
+    from training.further import FurtherTable
     from training.judged import Scene
+    from training.same_patients import Twins
 
 
 def load_material(experiment: Experiment) -> Material:
@@ -87,8 +91,49 @@ def run_on_patients(
     with progress.step("Fitting published evidence"):
         recipe = recipe_of(experiment, material)
     cache = FoldCache(runs_folder() / f"{stem}-{cache_key(experiment.to_dict(), material.hashes)}.folds")
+    with Workers(recipe, material.development, workers) as shared:
+        found = _judged_and_fitted(experiment, recipe, material, twins, progress, cache, shared)
+    run = finish(
+        experiment,
+        found.model,
+        found.model.answers(material.development.batch()),
+        found.evaluation,
+        found.scenes,
+        material,
+        progress,
+        stem,
+        tracking,
+        drawing=drawing,
+        further=found.further,
+        refit=lambda: fit_model(found.recipe, material.development),
+    )
+    cache.clear()
+    return run
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What a run knows before anything is written."""
+
+    recipe: Recipe
+    model: ResponseModel
+    evaluation: Evaluation
+    scenes: tuple[Scene, ...]
+    further: Sequence[FurtherTable]
+
+
+def _judged_and_fitted(
+    experiment: Experiment,
+    recipe: Recipe,
+    material: Material,
+    twins: Twins,
+    progress: Progress,
+    cache: FoldCache,
+    workers: Workers,
+) -> _Found:
+    """Resample and judge, fit on all cases, score the external cohorts, and whatever else is asked for."""
     resampled = _resampled(experiment, recipe, material.development, workers, progress, cache)
-    developed = judged(experiment, resampled, progress, "Judging out-of-fold forecasts")
+    developed = judged(experiment, resampled, progress, "Judging out-of-fold forecasts", workers)
     card = card_of(experiment, material.development, material.dropped_families, developed)
     with progress.step("Fitting on all cases"):
         recipe = replace(recipe, card=card)
@@ -97,32 +142,15 @@ def run_on_patients(
         model = replace(model, card={**model.card, **adequacy(model.card["fit"])})
     outside = [external_scene(contenders, pool) for pool in material.external]
     outside = [scene for one in outside for scene in (one, beside_loris(one)) if scene is not None]
-    scored = judged(experiment, outside, progress, "Scoring external cohorts")
-    asker = Asker(experiment, material, recipe, partial(recipe_of, experiment), twins, progress, workers)
+    scored = judged(experiment, outside, progress, "Scoring external cohorts", workers)
+    asker = Asker(experiment, material, recipe, partial(recipe_of, experiment), twins, progress, workers, cache)
     more = asker.all(resampled, outside)
     evaluation = Evaluation((*developed.rows, *scored.rows, *more.rows))
-    scenes = (*resampled, *outside)
-    answers = model.answers(material.development.batch())
-    run = finish(
-        experiment,
-        model,
-        answers,
-        evaluation,
-        scenes,
-        material,
-        progress,
-        stem,
-        tracking,
-        drawing=drawing,
-        further=more.tables,
-        refit=lambda: fit_model(recipe, material.development),
-    )
-    cache.clear()
-    return run
+    return _Found(recipe, model, evaluation, (*resampled, *outside), more.tables)
 
 
 def _resampled(
-    experiment: Experiment, recipe: Recipe, pool: Pool, workers: int, progress: Progress, cache: FoldCache
+    experiment: Experiment, recipe: Recipe, pool: Pool, workers: Workers, progress: Progress, cache: FoldCache
 ) -> tuple[Scene, ...]:
     settings = experiment.resampling
     if settings.repeats == 0:
@@ -140,8 +168,10 @@ def _resampled(
         )
 
 
-def judged(experiment: Experiment, scenes: Sequence[Scene], progress: Progress, words: str) -> Evaluation:
+def judged(
+    experiment: Experiment, scenes: Sequence[Scene], progress: Progress, words: str, workers: Workers | None = None
+) -> Evaluation:
     """Judge every predictor of every scene under a progress bar."""
     settings = experiment.evaluation
     with progress.bar(words, sum(len(scene.forecasts) for scene in scenes)) as each:
-        return evaluate(scenes, resamples=settings.bootstraps, seed=settings.seed, each=each)
+        return evaluate(scenes, resamples=settings.bootstraps, seed=settings.seed, each=each, workers=workers)

@@ -20,13 +20,11 @@ from training.pool import Pool
 from training.resampling import external_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from experiments.config import Experiment
     from experiments.progress import Progress
-    from features.sources.published_arms import Arm
     from models.evidence import EvidenceTerm
     from models.response import ResponseModel
+    from training.evidence_check import LeaveFamilyOut
     from training.judged import FloatArray
 
 
@@ -57,11 +55,21 @@ def run_on_arms(experiment: Experiment, progress: Progress, *, stem: str, tracki
     scored = judged(experiment, outside, progress, "Scoring external cohorts")
     evaluation = Evaluation((*developed.rows, *scored.rows))
     with progress.step("Foretelling arms without their families"):
-        note = _foretold(arms)
-    material = replace(material, notes=(note,))
+        foretold = leave_family_out(arms)
+    material = replace(material, notes=(_said(foretold),))
     answers = model.answers(cases.batch)
     return finish(
-        experiment, model, answers, evaluation, (*scenes, *outside), material, progress, stem, tracking, drawing=drawing
+        experiment,
+        model,
+        answers,
+        evaluation,
+        (*scenes, *outside),
+        material,
+        progress,
+        stem,
+        tracking,
+        drawing=drawing,
+        left_family_out=foretold,
     )
 
 
@@ -75,9 +83,8 @@ def _carded(experiment: Experiment, cases: ArmCases, model: ResponseModel, devel
     return replace(model, card={**model.card, **card, **adequacy(model.card["fit"])})
 
 
-def _foretold(arms: Sequence[Arm]) -> str:
+def _said(found: LeaveFamilyOut) -> str:
     """Say how well the evidence alone, variances included, foretells the rate of arms of families it never saw."""
-    found = leave_family_out(arms)
     return (
         "Evidence alone, each trial family left out: mean absolute error of the response rate "
         f"{found.mean_absolute_error:.3f} (weights min(n, 300); class average {found.class_average_error:.3f}, "

@@ -8,7 +8,7 @@ Unknown is NaN in numbers and -1 in codes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from features.case import Alteration
+
+Reading = TypeVar("Reading")
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -163,6 +165,8 @@ class Batch:
         Those of the other specimens, for disagreement; ``row`` as in ``findings``.
     priors
         Regimens before the index date.
+    read
+        What :meth:`reading` keeps; not part of what the batch is.
     """
 
     n: int
@@ -172,6 +176,27 @@ class Batch:
     findings_recorded: NDArray[np.bool_]
     other_findings: Findings
     priors: Priors
+    read: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def reading(self, what: str, make: Callable[[Batch], Reading]) -> Reading:
+        """Return what is read of the cases; that of a single case is kept, for it is served, shown and warned about.
+
+        A batch never changes, so a reading cannot grow stale; a changed copy starts without any. Cohorts keep nothing.
+
+        Examples
+        --------
+        >>> from features.case import read_case
+        >>> from features.from_cases import batch_of
+        >>> batch = batch_of([read_case({"histology": "LUAD", "therapy": {"class": "pd1_pdl1"}})])
+        >>> batch.reading("cases", lambda one: one.n), batch.reading("cases", lambda one: 2 * one.n)
+        (1, 1)
+        """
+        if self.n > 1:
+            return make(self)
+        if what not in self.read:
+            self.read[what] = make(self)
+        found: Reading = self.read[what]
+        return found
 
     def only(self, row: int) -> Batch:
         """Return the batch of one case: what it would be had that case been laid out alone."""

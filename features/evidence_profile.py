@@ -15,6 +15,7 @@ from features.driver_classes import Reading, read
 from features.finding_levels import genes_tested_by
 from features.matching import covers, needs_of
 from features.mismatch_repair import status_of, votes_of
+from features.prior_history import lines_of
 from features.regimens import regimen
 
 if TYPE_CHECKING:
@@ -84,6 +85,10 @@ def profiles_of(batch: Batch) -> tuple[list[Profile], list[int]]:
     >>> profiles_of(batch_of([case, case]))[1]
     [0, 0]
     """
+    return batch.reading("profiles", _profiles)
+
+
+def _profiles(batch: Batch) -> tuple[list[Profile], list[int]]:
     columns = zip(
         batch.texts["histology"].texts(),
         batch.texts["therapy"].texts(),
@@ -128,7 +133,7 @@ def genes_that_matter(key: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=65_536)
-def _reduced(alteration: Alteration) -> Finding | None:
+def as_seen(alteration: Alteration) -> Finding | None:
     """Return the finding, or None for what the evidence does not look at.
 
     Left out are passengers (a notation that stands for no curated class) and negatives of limited meaning: of one
@@ -153,7 +158,7 @@ def _order(finding: Finding) -> tuple[str, str, str, str, bool]:
 def _findings(batch: Batch) -> list[tuple[Finding, ...] | None]:
     found: list[set[Finding]] = [set() for _ in range(batch.n)]
     all_findings = batch.findings
-    reduced = [_reduced(level) for level in all_findings.levels]
+    reduced = [as_seen(level) for level in all_findings.levels]
     rows, codes = all_findings.row.tolist(), all_findings.codes.tolist()
     blood = _blood(batch)
     for row, code, copies in zip(rows, codes, all_findings.copies.tolist(), strict=True):
@@ -238,9 +243,14 @@ def _pdl1(batch: Batch) -> list[str | None]:
 
 
 def _line(batch: Batch) -> list[str | None]:
-    """Return ``first``, ``later`` (one or more before) or ``third`` (two or more before); None when unknown."""
-    treated = set(batch.priors.row.tolist())
-    pairs = zip(batch.numbers["prior_lines"].tolist(), batch.numbers["prior_systemic_therapy"].tolist(), strict=True)
+    """Return ``first``, ``later`` (one or more before) or ``third`` (two or more before); None when unknown.
+
+    A number that is not given is that of the list of prior therapies, as the feature table reads it.
+    """
+    treated, numbers = set(batch.priors.row.tolist()), batch.numbers["prior_lines"]
+    if (np.isnan(numbers) & batch.priors.recorded).any():
+        numbers = lines_of(batch)
+    pairs = zip(numbers.tolist(), batch.numbers["prior_systemic_therapy"].tolist(), strict=True)
     return [_line_of(lines, systemic, row in treated) for row, (lines, systemic) in enumerate(pairs)]
 
 

@@ -56,14 +56,11 @@ class History:
 
 def history_of(batch: Batch) -> History:
     """Read the three fields of all cases together."""
-    listed = counted(batch.priors, batch.n)
-    said, lines = batch.numbers["prior_systemic_therapy"], batch.numbers["prior_lines"]
-    some = listed.systemic_of_case > 0
-    yes = some | (lines > 0) | (said == 1)
-    recorded = batch.priors.recorded
-    no = (said == 0) | (lines == 0) | recorded
-    any_before = np.where(yes, 1.0, np.where(no, 0.0, np.nan))
-    complete = recorded & (listed.systemic_of_case >= np.fmax(lines, 0.0)) & (some | ~yes)
+    return batch.reading("history", _history)
+
+
+def _history(batch: Batch) -> History:
+    listed, any_before, complete = _read_together(batch)
     return History(
         any_before,
         lines_before(batch, listed, complete),
@@ -72,3 +69,32 @@ def history_of(batch: Batch) -> History:
         listed,
         complete,
     )
+
+
+def lines_of(batch: Batch) -> FloatArray:
+    """Return the number of lines of each case as the builder reads it, shape (n,); NaN where unknown.
+
+    Examples
+    --------
+    >>> from features.case import read_case
+    >>> from features.from_cases import batch_of
+    >>> before = [{"agents": ["carboplatin"], "line": 1}, {"agents": ["docetaxel"], "line": 2}]
+    >>> case = {"histology": "LUAD", "prior_therapies": before, "therapy": {"class": "pd1_pdl1"}}
+    >>> lines_of(batch_of([read_case(case)])).tolist()
+    [2.0]
+    """
+    listed, _, complete = _read_together(batch)
+    return lines_before(batch, listed, complete).number
+
+
+def _read_together(batch: Batch) -> tuple[Counted, FloatArray, NDArray[np.bool_]]:
+    """Return the listed regimens, whether any treatment came before (1, 0, NaN), and which lists are complete."""
+    listed = counted(batch.priors, batch.n)
+    said, lines = batch.numbers["prior_systemic_therapy"], batch.numbers["prior_lines"]
+    some = listed.systemic_of_case > 0
+    yes = some | (lines > 0) | (said == 1)
+    recorded = batch.priors.recorded
+    no = (said == 0) | (lines == 0) | recorded
+    any_before = np.where(yes, 1.0, np.where(no, 0.0, np.nan))
+    complete = recorded & (listed.systemic_of_case >= np.fmax(lines, 0.0)) & (some | ~yes)
+    return listed, any_before, complete

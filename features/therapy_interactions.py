@@ -67,6 +67,8 @@ class TherapyInteractionsBuilder:
 
     def fit(self, batch: Batch) -> Self:
         """Return the builder with the levels of these training cases; one as large as a level it is in gives way."""
+        if not any(regimen(key).family == "targeted" for key in batch.texts["therapy"].levels):
+            return type(self)()  # no level comes from other regimens: findings need not be read
         settings, place = _settings(batch)
         cases: Counter[str] = Counter()
         for setting, n in zip(settings, np.bincount(place, minlength=len(settings)).tolist(), strict=True):

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 BLOOD = "blood"
 
+MOST_LEVELS = 6
+"""Levels of OncoTree's longest lineage: tissue, and five below it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Applicability:
@@ -40,7 +43,7 @@ class Applicability:
     class_cases
         Training cases by therapy class.
     alike_cases
-        Training cases by histology and therapy class, as ``LUAD|pd1_pdl1``.
+        Training cases by histology and therapy class, as ``LUAD|pd1_pdl1``, counted at every level of the lineage too.
     low, high, spread
         Shape (p,): range and standard deviation of the numbers of training cases; NaN for flags and for columns
         never known.
@@ -68,7 +71,7 @@ class Applicability:
         spread[some] = [float(np.std(matrix[known[:, j], j])) for j in np.flatnonzero(some)]
         histologies = _counted(batch.texts["histology"], lineage)
         classes = _counted(batch.texts["therapy"], lambda key: (regimen(key).therapy_class,))
-        return cls(settings, histologies, classes, _counted(_alike(batch), lambda pair: (pair,)), low, high, spread)
+        return cls(settings, histologies, classes, _counted(alike(batch), _lineage_of_pair), low, high, spread)
 
     def histology_support(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
         """Return training cases of each case's histology and of its tissue, shape (n,) each."""
@@ -78,15 +81,25 @@ class Applicability:
             codes.gather(lambda code: self.histology_cases.get(lineage(code)[-1], 0), unknown=0.0),
         )
 
+    def lineage_support(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
+        """Return training cases at each level of each case's lineage, of any therapy and of the case's class.
+
+        Shape (n, :data:`MOST_LEVELS`) each, the histology itself first; NaN beyond the end of its lineage.
+        """
+        return (
+            batch.texts["histology"].gather_rows(
+                lambda code: _padded([self.histology_cases.get(level, 0) for level in lineage(code)]), MOST_LEVELS
+            ),
+            alike(batch).gather_rows(
+                lambda pair: _padded([self.alike_cases.get(level, 0) for level in _lineage_of_pair(pair)]), MOST_LEVELS
+            ),
+        )
+
     def class_support(self, batch: Batch) -> FloatArray:
         """Return training cases of each case's therapy class, shape (n,)."""
         return batch.texts["therapy"].gather(
             lambda key: self.class_cases.get(regimen(key).therapy_class, 0), unknown=0.0
         )
-
-    def alike_support(self, batch: Batch) -> FloatArray:
-        """Return training cases of each case's histology and therapy class together, shape (n,)."""
-        return _alike(batch).gather(lambda pair: self.alike_cases.get(pair, 0), unknown=0.0)
 
     @cached_property
     def _reach(self) -> FloatArray:
@@ -147,12 +160,21 @@ def scoring_inputs_known(inputs: Inputs, places: Sequence[int]) -> BoolArray:
     return ~np.isnan(inputs.matrix[:, list(places)])
 
 
-def _alike(batch: Batch) -> Coded:
-    """Return histology and therapy class as one text column, once per pair that occurs."""
+def alike(batch: Batch) -> Coded:
+    """Return histology and therapy class as one text column, once per pair that occurs; unknown where either is."""
     histology, therapy = batch.texts["histology"], batch.texts["therapy"]
     pairs, codes = np.unique(histology.codes * (len(therapy.levels) + 1) + therapy.codes, return_inverse=True)
     levels = [divmod(pair, len(therapy.levels) + 1) for pair in pairs.tolist()]
     return Coded(codes, tuple(f"{histology.levels[h]}|{regimen(therapy.levels[t]).therapy_class}" for h, t in levels))
+
+
+def _lineage_of_pair(pair: str) -> tuple[str, ...]:
+    code, _, therapy_class = pair.partition("|")
+    return tuple(f"{level}|{therapy_class}" for level in lineage(code))
+
+
+def _padded(counts: Sequence[float]) -> list[float]:
+    return [*counts, *[np.nan] * (MOST_LEVELS - len(counts))]
 
 
 def _counted(coded: Coded, levels_of: Callable[[str], Sequence[str]]) -> dict[str, int]:

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from features.errors import listed
 from models.applicability import Applicability
-from models.artifact_refusals import NotAnArtifact
+from models.artifact_refusals import NotAnArtifact, UnknownFormat
 from models.calibration import AffineCalibration
 from models.interval import IntervalVariance
 from models.manifest import check_manifest, json_bytes, write_manifest
@@ -146,7 +147,10 @@ def _json(folder: Path, name: str) -> Any:
     return json.loads((folder / name).read_bytes())
 
 
-_DECLARED = ("unmeasured", "between_histologies", "between_settings", "untested", "unknown_match")
+_NAMED = ("linear_root", "unknown_input", "indicators", "alternatives")
+"""The arrays of the interval."""
+
+_DECLARED = ("between_histologies", "between_settings", "untested", "unknown_match")
 """The single numbers of the interval, in the order they are stored."""
 
 
@@ -162,7 +166,14 @@ def _arrays(interval: IntervalVariance) -> dict[str, FloatArray]:
 
 def _interval(folder: Path) -> IntervalVariance:
     with np.load(folder / "interval.npz", allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in ("linear_root", "unknown_input", "indicators", "alternatives")}
+        if set(stored.files) != {*_NAMED, "declared"} or len(stored["declared"]) != len(_DECLARED):
+            raise UnknownFormat(
+                f"interval.npz holds {listed(sorted(stored.files))}",
+                record=folder.name,
+                allowed=(*_NAMED, "declared"),
+                way_out="Train it again with this version.",
+            )
+        arrays = {name: stored[name] for name in _NAMED}
         return IntervalVariance(**arrays, **dict(zip(_DECLARED, stored["declared"].tolist(), strict=True)))
 
 

@@ -14,9 +14,12 @@ contract was checked before; there are no category codes that LightGBM could sil
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from models.boosted_tables import BoostedTables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +46,11 @@ class BoostedTerm:
     mean: float
     _boosters: list[Any] = field(default_factory=list, repr=False)
 
+    @cached_property
+    def tables(self) -> BoostedTables | None:
+        """The trees as tables: the same contributions some 25 times faster; None where trees are too large for it."""
+        return BoostedTables.of(self.texts, len(self.centre))
+
     def boosters(self) -> list[Any]:
         """Return the boosters, read from their text once; ``import lightgbm`` happens here and nowhere before."""
         if not self._boosters:
@@ -63,14 +71,26 @@ class BoostedTerm:
         The term's value is ``mean`` plus the sum of a row. The variance is that of single boosters, not of their
         mean: seeds differ less than refits on other patients would.
         """
+        if self.tables is not None:
+            found, outputs = self.tables.contributions_and_outputs(matrix)
+            return found - self.centre, spread_of(outputs)
         raw = self.raw(matrix)
-        outputs = raw.sum(axis=2)
-        spread = outputs.var(axis=0, ddof=1) if len(outputs) > 1 else np.zeros(len(matrix))
-        return raw[:, :, :-1].mean(axis=0) - self.centre, spread
+        return raw[:, :, :-1].mean(axis=0) - self.centre, spread_of(raw.sum(axis=2))
+
+    def outputs(self, matrix: FloatArray) -> FloatArray:
+        """Return the output of each booster, shape (K, n), without contributions."""
+        if self.tables is not None:
+            return self.tables.outputs(matrix)
+        return np.stack([booster.predict(matrix, raw_score=True, num_threads=1) for booster in self.boosters()])
 
     def value(self, matrix: FloatArray) -> FloatArray:
         """Return the averaged output on the log-odds, shape (n,), without contributions: for out-of-fold steps."""
         return averaged_output(self.boosters(), matrix)
+
+
+def spread_of(outputs: FloatArray) -> FloatArray:
+    """Return the variance of the K outputs of each case, shape (n,); one booster shows none."""
+    return np.asarray(outputs.var(axis=0, ddof=1) if len(outputs) > 1 else np.zeros(outputs.shape[1]))
 
 
 def averaged_output(boosters: Sequence[Any], matrix: FloatArray) -> FloatArray:

@@ -46,6 +46,9 @@ class AffineCalibration:
         ``affine``, ``intercept`` (slope held at 1) or ``none``.
     cases, events
         What it was fitted on.
+    between_sites
+        Variance of the level of a hospital that it was not fitted on, log-odds squared: the prior of a local update,
+        which puts what its outcomes leave of it in its place.
     """
 
     a: float = 1.0
@@ -54,15 +57,16 @@ class AffineCalibration:
     method: str = "none"
     cases: float = 0.0
     events: float = 0.0
+    between_sites: float = 0.0
 
     def log_odds(self, z: FloatArray) -> FloatArray:
         """Return a * z + b."""
         return self.a * z + self.b
 
     def variance(self, z: FloatArray) -> FloatArray:
-        """Return the variance that (a, b) bring to the log-odds: (z, 1) Cov (z, 1)'."""
+        """Return the variance that (a, b) and a new site bring to the log-odds: (z, 1) Cov (z, 1)' + between sites."""
         (aa, ab), (_, bb) = self.covariance
-        return np.maximum(z * z * aa + 2 * z * ab + bb, 0.0)
+        return np.maximum(z * z * aa + 2 * z * ab + bb, 0.0) + self.between_sites
 
     def to_dict(self) -> dict[str, Any]:
         """Return the stored form."""
@@ -73,6 +77,7 @@ class AffineCalibration:
             "method": self.method,
             "cases": self.cases,
             "events": self.events,
+            "between_sites": self.between_sites,
         }
 
     @classmethod
@@ -80,7 +85,8 @@ class AffineCalibration:
         """Return the calibration a dict was stored from."""
         rows = stored["covariance"]
         cov = ((float(rows[0][0]), float(rows[0][1])), (float(rows[1][0]), float(rows[1][1])))
-        return cls(stored["a"], stored["b"], cov, stored["method"], stored["cases"], stored["events"])
+        told = (stored[name] for name in ("method", "cases", "events", "between_sites"))
+        return cls(stored["a"], stored["b"], cov, *told)
 
 
 def fit_calibration(

@@ -11,11 +11,12 @@ from a short grid, so the out-of-fold z favours itself by next to nothing; the r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.between import group_folds
 from models.boosted import averaged_output
 from models.boosted_fit import as_term, fit_boosters
 from models.inputs import log_loss
@@ -23,7 +24,7 @@ from models.linear_fit import LinearFit, factors_of, fit_linear
 from models.ridge_path import RidgePath
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from features.contract import Column
     from models.boosted import BoostedTerm
@@ -46,6 +47,9 @@ class Training:
     held_out_evidence
         Shape (n,): evidence for the calibrator when the arms behind the evidence are themselves what is trained on:
         each row's value with its own trial family left out. None: the evidence never saw these outcomes.
+    groupings
+        By name (histology, setting, site) the number of each row's group, shape (n,), -1 for a row of none: whole
+        groups are left out to see how far one lies from what a fit without it says.
     """
 
     inputs: Inputs
@@ -54,6 +58,7 @@ class Training:
     weight: FloatArray
     fold: IntArray
     held_out_evidence: FloatArray | None = None
+    groupings: Mapping[str, IntArray] = field(default_factory=dict)
 
     @property
     def evidence(self) -> FloatArray | None:
@@ -65,11 +70,16 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class CrossFit:
-    """The refit on all cases, and z out of fold."""
+    """The refit on all cases, and z out of fold.
+
+    ``groups_out`` is, by grouping, w * evidence + linear of each case from a fit without its group; the boosted term is
+    not in it.
+    """
 
     linear: LinearFit | None
     boosted: BoostedTerm | None
     out_of_fold: FloatArray
+    groups_out: Mapping[str, FloatArray]
 
 
 def cross_fit(training: Training, settings: ResponseSettings) -> CrossFit:
@@ -80,15 +90,22 @@ def cross_fit(training: Training, settings: ResponseSettings) -> CrossFit:
         return _evidence_alone(training) if sweep is None else sweep.out_of_fold(without)
 
     linear, z = None if sweep is None else sweep.fit(), start()
+    apart = {name: _without_groups(sweep, group, z) for name, group in training.groupings.items()}
     if not settings.boosted.on:
-        return CrossFit(linear, None, z)
+        return CrossFit(linear, None, z, apart)
     every = np.ones(len(z), dtype=np.bool_)
     boosted = as_term(_boosters(training, every, z, settings), training.inputs.matrix, training.weight)
     for f in np.unique(training.fold):
         inside, held = training.fold != f, training.fold == f
         boosters = _boosters(training, inside, start(int(f))[inside], settings)
         z[held] += averaged_output(boosters, training.inputs.matrix[held])
-    return CrossFit(linear, boosted, z)
+    return CrossFit(linear, boosted, z, apart)
+
+
+def _without_groups(sweep: _LinearSweep | None, group: IntArray, z: FloatArray) -> FloatArray:
+    """Return z of each case from fits without its group; z as it is where nothing is learned or there is one group."""
+    fold = group_folds(group)
+    return z if sweep is None or fold.max() < 1 else sweep.of(fold).out_of_fold()
 
 
 def _evidence_alone(training: Training) -> FloatArray:
@@ -120,6 +137,11 @@ class _LinearSweep:
         return fit_linear(
             t.inputs.matrix, t.columns, t.y, t.weight, t.evidence, penalty=self._penalty, settings=self._settings
         )
+
+    def of(self, fold: IntArray) -> _LinearSweep:
+        """Return the sweep of the same penalties over other folds."""
+        training = replace(self._training, fold=fold)
+        return _LinearSweep(training, self._penalty, self._settings, _Paths(training))
 
     def out_of_fold(self, without: int | None = None) -> FloatArray:
         """Return w * evidence + linear of each case from a fit without its fold (and without one more)."""

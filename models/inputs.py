@@ -117,9 +117,11 @@ class Inputs:
         Shape (n, p), NaN is unknown.
     evidence
         None when there is no evidence term.
-    histology_cases, alike_cases
-        Shape (n,): training cases of each case's own histology, and of its histology and therapy class together, for
-        the interval; None while a model is fitted.
+    histology_cases
+        Shape (n, k): training cases at each level of the histology's lineage, the histology itself first; NaN beyond
+        the lineage's end. For the interval; None while a model is fitted.
+    alike_cases
+        Shape (n, k): the same of the case's therapy class alone.
     """
 
     matrix: FloatArray

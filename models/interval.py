@@ -1,13 +1,15 @@
 """The 95% interval of a case's log-odds, mapped through the same a and b; numpy only.
 
-    variance = a^2 * (x' C x + left(w^2 * var(evidence) + (1 - w)^2 * between settings)
-                      + left(between histologies) + spread of boosters + unknown inputs + unmeasured)
-               + (z, 1) Cov(a, b) (z, 1)'
+    variance = a^2 * (x' C x + left(w^2 * var(evidence) + between settings) + left(between histologies)
+                      + spread of boosters + unknown inputs)
+               + (z, 1) Cov(a, b) (z, 1)' + between sites
 
 C is the penalised covariance of the linear coefficients and w (see :class:`models.linear_fit.LinearFit`), its
-intercept profiled out because b is fitted anew; var(evidence) holds the between-trial variance;
-left(v) is what training cases of the same histology and therapy class leave of it: how far these patients lie from the
-published arms is something that they themselves have shown. The interval is
+intercept profiled out because b is fitted anew; var(evidence) holds the between-trial variance. The three *between*
+are estimated in the fit by leaving whole histologies, settings and hospitals out (:mod:`models.between`), that of
+settings beyond what the evidence's own variance explains of it. left(v) is what training cases of the same histology
+(for settings: and therapy class) leave of a variance, level by level of the lineage. The variance between sites is the
+calibration's (:class:`models.calibration.AffineCalibration`): local outcomes wear it down. The interval is
 symmetric around the served log-odds, so it contains the served probability by construction, and it widens where data
 are thin: a level that training hardly saw keeps its prior variance.
 """
@@ -44,12 +46,9 @@ class IntervalVariance:
     alternatives
         Shape (F,): number of the set of features that measure the same thing (TMB by panel, exome or blood), -1 for a
         feature of its own. A set is unknown when all of it is, and brings the largest variance of its members, once.
-    unmeasured
-        Variance in z^2 of what no input carries, as declared in the settings.
-    between_histologies
-        Variance in z^2 between histologies beyond their lineage, as declared; see :meth:`of_histology`.
-    between_settings
-        Variance in z^2 between settings, as declared; see :class:`models.settings.IntervalSettings`.
+    between_histologies, between_settings
+        Variance in z^2 between histologies, and between settings beyond the evidence's own variance, as estimated;
+        see :class:`models.settings.IntervalSettings`.
     untested, unknown_match
         Place of the column that says that the match of therapy and alteration was not tested (-1: there is none), and
         the variance in z^2 that this brings.
@@ -59,7 +58,6 @@ class IntervalVariance:
     unknown_input: FloatArray
     indicators: FloatArray
     alternatives: FloatArray
-    unmeasured: float
     between_histologies: float
     between_settings: float = 0.0
     untested: float = -1.0
@@ -72,18 +70,6 @@ class IntervalVariance:
         turned = standardised @ self.linear_root[:-1]
         turned += np.multiply.outer(evidence_from_mean, self.linear_root[-1])
         return np.asarray(np.einsum("ij,ij->i", turned, turned), dtype=np.float64)
-
-    def of_histology(self, cases: FloatArray, information: FloatArray) -> FloatArray:
-        """Return what ``cases`` training cases of the histology leave of the variance between histologies, shape (n,).
-
-        Examples
-        --------
-        >>> none, information = np.zeros((0, 0)), np.array([0.2, 0.2])
-        >>> variance = IntervalVariance(none, none, none, none, 0.1, 0.25)
-        >>> variance.of_histology(np.array([0.0, 60.0]), information).tolist()
-        [0.25, 0.0625]
-        """
-        return left(np.full(len(cases), self.between_histologies), cases, information)
 
     def of_unknown_inputs(self, matrix: FloatArray) -> FloatArray:
         """Return the variance of the inputs that are unknown, shape (n,)."""
@@ -98,17 +84,32 @@ class IntervalVariance:
 
 
 def left(variance: FloatArray, cases: FloatArray, information: FloatArray) -> FloatArray:
-    """Return what is left of a variance after so many training cases: v / (1 + m p (1 - p) v).
+    """Return what is left of a variance after training cases at each level of a lineage, shape (n,).
 
-    The posterior variance of a normal log-odds after m outcomes; ``information`` is p (1 - p) of the case itself: where
-    one in twenty responds, an outcome tells a quarter of what it tells where half of them do.
+    The levels have equal shares v of the variance, as they have one prior in the linear term; m cases leave
+    v / (1 + m p (1 - p) v) of a share, the posterior variance of a normal log-odds after m outcomes. So an
+    adenocarcinoma of the lung is new by one share in three where training knew carcinomas of the lung alone.
+
+    Parameters
+    ----------
+    variance
+        Shape (n,).
+    cases
+        Shape (n, k): training cases by level; NaN where there is no such level.
+    information
+        Shape (n,): p (1 - p) of the case itself: where one in twenty responds, an outcome tells a quarter of what it
+        tells where half of them do.
 
     Examples
     --------
-    >>> left(np.array([1.0]), np.array([6.0]), np.array([0.25])).tolist()
+    >>> left(np.array([1.0]), np.array([[6.0, np.nan]]), np.array([0.25])).tolist()
     [0.4]
+    >>> left(np.array([1.0]), np.array([[0.0, np.inf]]), np.array([0.25])).tolist()
+    [0.5]
     """
-    return np.asarray(variance / (1.0 + cases * information * variance), dtype=np.float64)
+    levels = np.maximum((~np.isnan(cases)).sum(axis=1), 1)
+    share = (variance / levels)[:, None]
+    return np.asarray(np.nansum(share / (1.0 + cases * information[:, None] * share), axis=1), dtype=np.float64)
 
 
 def bounds(log_odds: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.between import between_groups
 from models.interval import IntervalVariance
 from models.linear_fit import missing_indicators
 from models.scores import gathering
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from models.between import BetweenGroups
     from models.cross_fitting import CrossFit, Training
-    from models.inputs import BoolArray, FloatArray, IntArray, TableLike
+    from models.inputs import BoolArray, FeatureLike, FloatArray, IntArray, TableLike
     from models.settings import IntervalSettings
     from models.terms import Terms
 
@@ -25,8 +28,19 @@ UNTESTED = "target_untested"
 OF_THE_MATCH = ("alterations", "therapy")
 """Groups whose contributions depend on the match, beside the evidence."""
 
-OF_EVIDENCE = {"prior_lines": ("line", "line x histology"), "same_class_before": ("prior therapy",)}
-"""Parts of the evidence (:data:`features.evidence_terms.POOL_OF_KIND`) that are silent when a feature is not known."""
+BIOMARKER = ("biomarker", "biomarker x histology")
+
+OF_EVIDENCE = {
+    "prior_lines": ("line", "line x histology"),
+    "same_class_before": ("prior therapy",),
+    "tmb_mut_per_mb": BIOMARKER,
+    "tmb_exome_count": BIOMARKER,
+    "mmr_deficient": BIOMARKER,
+    "pdl1_tps_percent": BIOMARKER,
+    "pdl1_cps": BIOMARKER,
+    "pdl1_ic_percent": BIOMARKER,
+}
+"""Parts of the evidence (:data:`features.evidence_terms.POOL_OF_KIND`) that say less when a feature is not known."""
 
 THERAPY_CLASS = "therapy_class"
 """Feature whose columns tell the classes of therapy apart."""
@@ -39,8 +53,36 @@ ALTERNATIVES = {
 """Features that measure the same thing, by the number of their set: a case with one of them lacks nothing."""
 
 
+def variances_between(
+    training: Training, fit: CrossFit, terms: Terms, settings: IntervalSettings
+) -> dict[str, BetweenGroups]:
+    """Return the variance between histologies, settings and sites, by name, from fits that left each group out.
+
+    The variance between settings is counted beyond what the evidence's own variance says of them on average.
+    """
+    figures = {
+        "histology": (settings.histology_sd**2, settings.figure_counts),
+        "setting": (settings.setting_sd**2, settings.figure_counts),
+        "site": (settings.site_sd**2, settings.site_figure_counts),
+    }
+    found = {
+        name: between_groups(fit.groups_out[name], training.y, training.weight, group, *figures[name])
+        for name, group in training.groupings.items()
+    }
+    evidence, weight = training.inputs.evidence, terms.evidence_weight
+    if evidence is not None and weight is not None:
+        known = weight**2 * float(np.average(evidence.variance, weights=training.weight))
+        found["setting"] = replace(found["setting"], variance=max(found["setting"].variance - known, 0.0))
+    return found
+
+
 def fit_interval(
-    training: Training, fit: CrossFit, terms: Terms, table: TableLike, settings: IntervalSettings
+    training: Training,
+    fit: CrossFit,
+    terms: Terms,
+    table: TableLike,
+    settings: IntervalSettings,
+    between: Mapping[str, BetweenGroups],
 ) -> IntervalVariance:
     """Return the interval's variances.
 
@@ -62,7 +104,7 @@ def fit_interval(
                 known = matrix[:, indicators[0]] == 0
                 unknown[f] = _weighted_variance(phi[known, f], training.weight[known])
                 unknown[f] += _of_coefficients(training, fit, list(feature.columns), np.flatnonzero(known))
-                unknown[f] += _of_evidence(training, contributions.parts, OF_EVIDENCE.get(feature.name, ()), known)
+                unknown[f] += _of_evidence(training, contributions.parts, feature, known)
     names = [column.name for column in columns]
     untested = names.index(UNTESTED) if settings.missing_inputs and UNTESTED in names else -1
     return IntervalVariance(
@@ -70,21 +112,27 @@ def fit_interval(
         unknown_input=unknown,
         indicators=places,
         alternatives=np.array([ALTERNATIVES.get(one.name, -1.0) for one in table.features]),
-        unmeasured=settings.unmeasured_sd**2,
-        between_histologies=settings.histology_sd**2,
-        between_settings=settings.setting_sd**2,
+        between_histologies=between["histology"].variance,
+        between_settings=between["setting"].variance,
         untested=float(untested),
         unknown_match=0.0 if untested < 0 else _of_match(training, table, contributions.evidence, phi, untested),
     )
 
 
-def _of_evidence(training: Training, parts: FloatArray, names: Sequence[str], known: BoolArray) -> float:
-    """Return the variance of those parts of the evidence that depend on a feature, where it is known."""
-    evidence = training.inputs.evidence
-    if evidence is None or not names:
+def _of_evidence(training: Training, parts: FloatArray, feature: FeatureLike, known: BoolArray) -> float:
+    """Return the variance, where a feature is known, of those parts of the evidence that its columns tell apart.
+
+    One part may depend on several features (TMB, mismatch repair and PD-L1 are all biomarkers): to each its own share.
+    """
+    evidence, names = training.inputs.evidence, OF_EVIDENCE.get(feature.name, ())
+    if evidence is None or not names or not known.any():
         return 0.0
     places = [place for place, name in enumerate(evidence.part_names) if name in names]
-    return _weighted_variance(parts[known][:, places].sum(axis=1), training.weight[known])
+    columns = np.nan_to_num(training.inputs.matrix[known][:, list(feature.columns)])
+    design, root = np.column_stack([np.ones(len(columns)), columns]), np.sqrt(training.weight[known])
+    told = parts[known][:, places].sum(axis=1)
+    fitted = design @ np.linalg.lstsq(design * root[:, None], told * root, rcond=None)[0]
+    return _weighted_variance(fitted, training.weight[known])
 
 
 def _of_coefficients(training: Training, fit: CrossFit, places: list[int], known: IntArray) -> float:

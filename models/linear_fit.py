@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.linear import LinearTerm
+from models.prior_variance import prior_variances
 from models.ridge import fit_ridge
 
 if TYPE_CHECKING:
@@ -25,11 +26,6 @@ so a flag and a number have priors of the same size (Gelman 2008, doi:10.1002/si
 EVIDENCE_SCALE = 100.0
 """The standardised evidence column is multiplied by this, so the ridge penalty on its weight is divided by 10,000:
 a penalty of 1,000 becomes 0.1, against an information of about 200 from 1,000 cases."""
-
-STRONGEST_PRIOR = 30.0
-"""The covariance is worked out under no stronger penalty than this (times that of missing indicators): a prior standard
-deviation of 0.18 log-odds. With few cases cross-validation shrinks hard because it cannot see the effects; that does
-not make them known to be nought."""
 
 NO_SPREAD = 1e-9
 """Standard deviation in log-odds below which evidence did not vary in training and its weight cannot be learned."""
@@ -57,10 +53,10 @@ class LinearFit:
         The learned w; 1 when evidence did not vary in training, 0 when it pointed the wrong way.
     covariance_root
         Shape (p + 1, r): R with R R' the covariance of (coefficients, w), intercept profiled out. The covariance
-        is the inverse penalised Hessian (the penalty at most :data:`STRONGEST_PRIOR`): the posterior under the ridge
-        prior, which covers across cases because it holds the bias of shrinkage as well (Nychka 1988; Marra & Wood
-        2012, doi:10.1111/j.1467-9469.2011.00760.x);
-        a sandwich leaves that bias out.
+        is the inverse penalised Hessian under the prior variance that the cases themselves say of each group of
+        features (:mod:`models.prior_variance`): the posterior, which covers across cases because it holds the bias of
+        shrinkage as well (Nychka 1988; Marra & Wood 2012, doi:10.1111/j.1467-9469.2011.00760.x); a sandwich leaves
+        that bias out.
     """
 
     term: LinearTerm
@@ -112,9 +108,7 @@ def fit_linear(
     live = live_columns(standardised)
     design = standardised[:, live]
     penalties = factors_of(columns, settings) * penalty
-    believed = np.minimum(
-        penalties, STRONGEST_PRIOR * np.where(missing_indicators(columns), settings.missing_penalty, 1.0)
-    )
+    believed = believed_penalties(design, live, columns, y, weight, evidence, settings)
     both = np.stack([penalties[live], believed[live]]) * alike(design)
     beta, root, found = _with_evidence(design, y, weight, evidence, both, penalty)
     coefficients = np.zeros(len(columns))
@@ -125,6 +119,25 @@ def fit_linear(
     whole[never, root.shape[1] + np.arange(len(never))] = 1.0 / np.sqrt(believed[never])
     mean = 0.0 if evidence is None else float(np.average(evidence, weights=weight))
     return LinearFit(replace(empty, coefficients=coefficients), float(beta[0]) - found * mean, found, whole)
+
+
+def believed_penalties(
+    design: FloatArray,
+    live: IntArray,
+    columns: Sequence[Column],
+    y: FloatArray,
+    weight: FloatArray,
+    evidence: FloatArray | None,
+    settings: LinearSettings,
+) -> FloatArray:
+    """Return the penalties under which the covariance is worked out, shape (p,), by group of features."""
+    numbers = {name: place for place, name in enumerate(sorted({column.group for column in columns}))}
+    group = np.array([numbers[column.group] for column in columns], dtype=np.int64)
+    factor = np.where(missing_indicators(columns), settings.missing_penalty, 1.0)
+    from_mean = np.zeros(len(y)) if evidence is None else evidence - np.average(evidence, weights=weight)
+    varied = np.column_stack([design, from_mean])
+    found = prior_variances(varied, y, weight, group[live], factor[live] * alike(design), len(numbers))
+    return np.asarray(factor / found[group], dtype=np.float64)
 
 
 def factors_of(columns: Sequence[Column], settings: LinearSettings) -> FloatArray:

@@ -23,7 +23,7 @@ from models.artifact_refusals import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = "oncorespond-artefact-1"
+FORMAT = "oncorespond-artefact-2"
 """Format version; a change that older code would misread makes it 2."""
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"

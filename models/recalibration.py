@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from models.settings import CalibrationSettings
 
 LOCAL_SHIFT_SD = 1.0
-"""Prior standard deviation, in log-odds, of how far a new site's level lies from development. Updates from few outcomes
-need shrinkage (Steyerberg 2004, doi:10.1002/sim.1844); weak beside 20 outcomes at a rate of 30% (information 4.2
-against 1), and it keeps the intercept finite when none of them responds."""
+"""Prior standard deviation, in log-odds, of how far a new site's level lies from development, for a calibration that
+does not know the variance between sites (:attr:`AffineCalibration.between_sites`), as of a synthetic model. Updates
+from few outcomes need shrinkage (Steyerberg 2004, doi:10.1002/sim.1844); weak beside 20 outcomes at a rate of 30%
+(information 4.2 against 1), and it keeps the intercept finite when none of them responds."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,12 @@ def update(
     log_odds: FloatArray,
     y: FloatArray,
     settings: CalibrationSettings,
-    prior_sd: float = LOCAL_SHIFT_SD,
+    prior_sd: float | None = None,
 ) -> Update:
     """Update a calibration on local outcomes; the served log-odds of those cases go in.
+
+    The site is no longer new afterwards: the variance between sites gives way to that of the updated level. The update
+    tells calibration in the large shrunk by the same prior, so that it is finite.
 
     Parameters
     ----------
@@ -52,7 +56,7 @@ def update(
     settings
         Whether the slope is updated as well: with enough events and non-events, otherwise the intercept alone.
     prior_sd
-        Prior of the local shift of the intercept, in log-odds; see :data:`LOCAL_SHIFT_SD`.
+        Prior of the local shift of the intercept, in log-odds; :func:`shift_sd` of the calibration when not given.
 
     Examples
     --------
@@ -61,6 +65,7 @@ def update(
     >>> round(none_responds.after.b, 2), none_responds.after.method
     (-2.13, 'intercept')
     """
+    prior_sd = shift_sd(before) if prior_sd is None else prior_sd
     weight = np.ones_like(y)
     events = float(y.sum())
     local = fit_affine(log_odds, y, weight) if method_for(events, len(y) - events, settings) == "affine" else None
@@ -71,9 +76,19 @@ def update(
         moved = log_odds + shift
     else:
         after, moved = _composed(before, local), local.log_odds(log_odds)
-    return Update(
-        before, after, _citl(log_odds, y), _citl(moved, y), log_loss(log_odds, y, weight), log_loss(moved, y, weight)
-    )
+    citl = (fit_level(at, y, weight, 0.0, prior_sd)[0] for at in (log_odds, moved))
+    return Update(before, after, *citl, log_loss(log_odds, y, weight), log_loss(moved, y, weight))
+
+
+def shift_sd(calibration: AffineCalibration) -> float:
+    """Return the prior standard deviation of a new site's level: between sites, else :data:`LOCAL_SHIFT_SD`.
+
+    Examples
+    --------
+    >>> shift_sd(AffineCalibration(between_sites=0.16)), shift_sd(AffineCalibration())
+    (0.4, 1.0)
+    """
+    return calibration.between_sites**0.5 or LOCAL_SHIFT_SD
 
 
 def _around(
@@ -90,8 +105,3 @@ def _composed(inner: AffineCalibration, outer: AffineCalibration) -> AffineCalib
     cov = turn @ np.array(outer.covariance) @ turn.T
     rows = ((float(cov[0, 0]), float(cov[0, 1])), (float(cov[1, 0]), float(cov[1, 1])))
     return AffineCalibration(outer.a * inner.a, outer.a * inner.b + outer.b, rows, "affine", outer.cases, outer.events)
-
-
-def _citl(log_odds: FloatArray, y: FloatArray) -> float:
-    """Return calibration in the large, shrunk by the prior of a local shift so that it is finite."""
-    return fit_level(log_odds, y, np.ones_like(y), 0.0, LOCAL_SHIFT_SD)[0]

@@ -118,8 +118,7 @@ class ResponseModel:
         evidence = None
         if self.evidence is not None and self.terms.evidence_weight is not None:
             evidence = evidence_inputs(self.evidence, batch)
-        rules = self.applicability
-        return Inputs(self.table.matrix(batch), evidence, rules.histology_support(batch)[0], rules.alike_support(batch))
+        return Inputs(self.table.matrix(batch), evidence, *self.applicability.lineage_support(batch))
 
     def score(self, inputs: Inputs) -> Scores:
         """Score inputs and check that every sum is exact; see :func:`models.scores.score`."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from features.batch import Coded
 from features.errors import Refusal
 from features.vocabulary import version as vocabulary_version
-from models.applicability import Applicability
+from models.applicability import Applicability, alike
 from models.calibration import fit_calibration
 from models.cross_fitting import CrossFit, Training, cross_fit
 from models.described import joined
 from models.folds import canonical_order, patient_folds
 from models.inputs import Inputs
-from models.interval_fit import fit_interval
+from models.interval_fit import fit_interval, variances_between
 from models.response import Identity, ResponseModel, evidence_inputs
 from models.terms import Terms
 
@@ -23,10 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from features.batch import Batch
+    from models.between import BetweenGroups
     from models.described import DescribedGroups
-    from models.inputs import FloatArray, TableLike
+    from models.inputs import FloatArray, IntArray, TableLike
     from models.response import EvidenceLike
     from models.settings import ResponseSettings
+
+
+FEWEST_FOLDS, FEWEST_FOLDS_BOOSTED = 2, 3
+"""A case is forecast by a fit without its fold; its boosters start from fits without one more (cross_fitting)."""
 
 
 class CannotFit(Refusal):
@@ -55,6 +61,7 @@ def fit_response(
     weight: FloatArray | None = None,
     held_out_evidence: FloatArray | None = None,
     described: DescribedGroups | None = None,
+    sites: Sequence[str] | None = None,
 ) -> Fitted:
     """Fit a response model on cases with outcomes; the order of the cases makes no difference, bit for bit.
 
@@ -81,6 +88,9 @@ def fit_response(
     described
         Published arms that are fitted on beside the patients; base and centring are over both, by weight. What the
         model abstains for is counted over the patients alone.
+    sites
+        Hospital or cohort of each case, for the variance between them; None where cases of any origin are alike
+        (synthetic ones), and then the interval has no part for a new site.
 
     Raises
     ------
@@ -100,17 +110,25 @@ def fit_response(
         weight=rows.weight[order],
         fold=patient_folds([rows.groups[i] for i in order.tolist()], rows.y[order], settings.folds, settings.seed),
         held_out_evidence=None if rows.held_out is None else rows.held_out[order],
+        groupings={name: group[order] for name, group in _groupings(batch, sites, len(order)).items()},
     )
     fit = cross_fit(training, settings)
     terms = _terms(training, fit)
+    between = variances_between(training, fit, terms, settings.interval)
+    account = _account(training, fit, settings, y, counted, between)
+    calibration = fit_calibration(fit.out_of_fold, training.y, training.weight, settings.calibration)
     model = ResponseModel(
         table=table,
         evidence=evidence if settings.evidence else None,
         terms=terms,
-        calibration=fit_calibration(fit.out_of_fold, training.y, training.weight, settings.calibration),
-        interval=fit_interval(training, fit, terms, table, settings.interval),
+        calibration=replace(calibration, between_sites=between["site"].variance if sites is not None else 0.0),
+        interval=fit_interval(training, fit, terms, table, settings.interval, between),
         applicability=Applicability.fit(batch, rows.inputs.matrix[: batch.n], table.columns, settings.applicability),
-        card={"vocabulary": vocabulary_version(), **card, "fit": _account(training, fit, settings, y, counted)},
+        card={
+            "vocabulary": vocabulary_version(),
+            **card,
+            "fit": account,
+        },
         identity=Identity(str(card["name"])),
     )
     back = np.empty(len(order))
@@ -163,6 +181,19 @@ def _with_described(
     )
 
 
+def _groupings(batch: Batch, sites: Sequence[str] | None, rows: int) -> dict[str, IntArray]:
+    """Return the number of each row's histology, setting and site; described groups are of none."""
+    found = {"histology": batch.texts["histology"], "setting": alike(batch)}
+    if sites is not None:
+        found["site"] = Coded.of(list(sites))
+    numbers = {}
+    for name, coded in found.items():
+        rank = np.argsort(np.argsort(np.array(coded.levels, dtype=np.str_)))
+        numbers[name] = np.full(rows, -1, dtype=np.int64)
+        numbers[name][: batch.n] = np.append(rank, -1)[coded.codes]
+    return numbers
+
+
 def _check(batch: Batch, y: FloatArray, groups: Sequence[str], weight: FloatArray, settings: ResponseSettings) -> None:
     lengths = {"cases": batch.n, "outcomes": len(y), "patient ids": len(groups), "weights": len(weight)}
     if len(set(lengths.values())) != 1:
@@ -171,6 +202,14 @@ def _check(batch: Batch, y: FloatArray, groups: Sequence[str], weight: FloatArra
         raise CannotFit(
             f"{int(np.sum(~((y >= 0) & (y <= 1))))} outcomes are not between 0 and 1 (unknown ones included)",
             way_out="Leave cases without an outcome out, and count them.",
+        )
+    fewest = FEWEST_FOLDS_BOOSTED if settings.boosted.on else FEWEST_FOLDS
+    if settings.folds < fewest:
+        raise CannotFit(
+            f"{settings.folds} folds are too few to fit out of fold",
+            field="model.folds",
+            allowed=[f"{fewest} or more"],
+            way_out="Boosters start from fits without two folds at once; without them, two are enough.",
         )
     if len(set(groups)) < settings.folds:
         raise CannotFit(f"{len(set(groups))} patients cannot be split into {settings.folds} folds")
@@ -191,7 +230,12 @@ def _terms(training: Training, fit: CrossFit) -> Terms:
 
 
 def _account(
-    training: Training, fit: CrossFit, settings: ResponseSettings, y: FloatArray, weight: FloatArray
+    training: Training,
+    fit: CrossFit,
+    settings: ResponseSettings,
+    y: FloatArray,
+    weight: FloatArray,
+    between: Mapping[str, BetweenGroups],
 ) -> dict[str, Any]:
     """Return what the card says of the fit: counts, chosen numbers, settings, kind of SHAP."""
     linear = fit.linear
@@ -204,6 +248,7 @@ def _account(
         "penalty": None if linear is None else linear.term.penalty,
         "effective_parameters": None if linear is None else effective_parameters(training, fit),
         "boosters": 0 if fit.boosted is None else len(fit.boosted.texts),
+        "between": {name: {"groups": one.groups, "sd": one.variance**0.5} for name, one in between.items()},
         "settings": settings.to_dict(),
         "explanation": {
             "evidence": "linear, centred on the training cases",

@@ -103,16 +103,16 @@ def score(
 def _variance(
     inputs: Inputs, terms: Terms, interval: IntervalVariance, spread: FloatArray, information: FloatArray
 ) -> FloatArray:
-    total = spread + interval.unmeasured + interval.of_unknown_inputs(inputs.matrix)
-    if inputs.histology_cases is not None:
-        total = total + interval.of_histology(inputs.histology_cases, information)
-    from_mean, weight, of_setting = np.zeros(inputs.n), 0.0, np.zeros(inputs.n)
+    total = spread + interval.of_unknown_inputs(inputs.matrix)
+    none_seen = np.zeros((inputs.n, 1))
+    of_setting, from_mean = np.full(inputs.n, interval.between_settings), np.zeros(inputs.n)
     if inputs.evidence is not None and terms.evidence_weight is not None:
-        weight, from_mean = terms.evidence_weight, inputs.evidence.log_odds - terms.evidence_mean
-        of_setting = weight**2 * inputs.evidence.variance
-    seen = np.zeros(inputs.n) if inputs.alike_cases is None else inputs.alike_cases
-    of_setting = of_setting + (1.0 - min(weight, 1.0)) ** 2 * interval.between_settings
-    total = total + left(of_setting, seen, information)
+        from_mean = inputs.evidence.log_odds - terms.evidence_mean
+        of_setting = of_setting + terms.evidence_weight**2 * inputs.evidence.variance
+    total = total + left(of_setting, none_seen if inputs.alike_cases is None else inputs.alike_cases, information)
+    if inputs.histology_cases is not None:
+        between = np.full(inputs.n, interval.between_histologies)
+        total = total + left(between, inputs.histology_cases, information)
     if terms.linear is not None:
         total = total + interval.of_linear(terms.linear.standardised(inputs.matrix), from_mean)
     return np.asarray(total, dtype=np.float64)

@@ -91,27 +91,24 @@ class IntervalSettings:
 
     Attributes
     ----------
-    unmeasured_sd
-        Standard deviation, in log-odds, of what no input of the table carries. One outcome per case cannot estimate it
-        (a Bernoulli draw hides it), so it is declared: 0.25 makes 95% of true odds ratios around the estimate lie in
-        0.61 to 1.6.
-    setting_sd
-        Standard deviation, in log-odds, between settings (therapy, histology and alteration together) that no main
-        effect tells: 0.7, the root of the variances that the targeted arms of ``published_arms.csv`` themselves show
-        between families, between arms, in therapy x alteration and in therapy x histology (0.5 together). It counts as
-        far as the evidence does not speak, (1 - w)^2, and wanes with training cases of the setting as v does below.
-    histology_sd
-        Standard deviation, in log-odds, between histologies, before any case of the histology itself was seen: 0.77
-        between 22 tumours with 30 or more patients in unselected anti-PD-1/PD-L1 monotherapy arms of
-        ``published_arms.csv``, chance taken away. Lineage and arms may explain part of it, but for a histology without
-        cases nothing shows which part. With m training cases its variance v is down to v / (1 + m p (1 - p) v).
+    setting_sd, histology_sd, site_sd
+        Figures, in log-odds, for three variances that the fit estimates by leaving whole groups out
+        (:mod:`models.between`), each counting as ``figure_counts`` groups beside those of the training cases.
+        Settings (histology and therapy class together): 0.7, the root of the variances that the targeted arms of
+        ``published_arms.csv`` show between families, between arms, in therapy x alteration and in therapy x histology
+        (0.5 together). Histologies: 0.77 between 22 tumours with 30 or more patients in unselected anti-PD-1/PD-L1
+        monotherapy arms, chance taken away. Hospitals: 0.42, between seven checkpoint cohorts (docs/results.md).
+    figure_counts, site_figure_counts
+        Groups that a figure counts as. For hospitals it is one: the figure is not from elsewhere.
     missing_inputs
         Add, for each unknown input, the variance its contribution has among training cases where it is known.
     """
 
-    unmeasured_sd: float = 0.25
     setting_sd: float = 0.7
     histology_sd: float = 0.77
+    site_sd: float = 0.42
+    figure_counts: float = 5.0
+    site_figure_counts: float = 1.0
     missing_inputs: bool = True
 
 

@@ -52,9 +52,8 @@ class Loess:
         points = np.unique(x[weight > 0])
         if len(points) > MOST_POINTS:
             points = np.unique(np.quantile(x[weight > 0], np.linspace(0, 1, MOST_POINTS)))
-        distance = np.abs(x[:, None] - points)
-        radius = _radii(distance, weight, span)
-        return cls(x, weight, points, _tricube(distance, radius))
+        radius = _radii(x, points, weight, span)
+        return cls(x, weight, points, _tricube(np.abs(x[:, None] - points), radius))
 
     def at_points(self, outcome: FloatArray, weight: FloatArray | None = None) -> FloatArray:
         """Return the curve at ``points``, shape (..., g), for one or many rows of weights."""
@@ -79,9 +78,12 @@ class Loess:
         return np.asarray(curve[..., right - 1] * (1 - share) + curve[..., right] * share)
 
 
-def _radii(distance: FloatArray, weight: FloatArray, span: float) -> FloatArray:
+def _radii(x: FloatArray, points: FloatArray, weight: FloatArray, span: float) -> FloatArray:
     """Distance to the k-th nearest case of each point, k = floor(span * cases)."""
-    k = np.floor(span * weight.sum() + 1e-10)
+    k = int(np.floor(span * weight.sum() + 1e-10))
+    if k >= 1 and np.all(weight == 1):
+        return _radii_of_equals(np.sort(x), points, k)
+    distance = np.abs(x[:, None] - points)
     order = np.argsort(distance, axis=0, kind="stable")
     reached = np.cumsum(weight[order], axis=0) >= k
     first = np.argmax(reached, axis=0)
@@ -89,8 +91,25 @@ def _radii(distance: FloatArray, weight: FloatArray, span: float) -> FloatArray:
     return np.asarray(distance[order[first, columns], columns])
 
 
+def _radii_of_equals(ordered: FloatArray, points: FloatArray, k: int) -> FloatArray:
+    """Return the same for cases that count alike: the k nearest stand side by side, from some case on.
+
+    Of the runs of k cases in order the one that reaches least far on both sides is taken. Its far end moves away as
+    the run moves up, its near end comes closer, so the best is where the two cross.
+    """
+    low, high = ordered[: len(ordered) - k + 1], ordered[k - 1 :]
+    crossing = np.searchsorted(low + high, 2 * points)
+    tried = np.clip(crossing[:, None] + np.array([-1, 0, 1]), 0, len(low) - 1)  # the sums are rounded: look beside, too
+    reach = np.maximum(high[tried] - points[:, None], points[:, None] - low[tried])
+    return np.asarray(reach.min(axis=1))
+
+
 def _tricube(distance: FloatArray, radius: FloatArray) -> FloatArray:
     safe = np.where(radius > 0, radius, 1.0)
-    kernel = (1 - (distance / safe) ** 3) ** 3
-    kernel = np.where(distance <= _NEAR * radius, 1.0, kernel)
-    return np.asarray(np.where(distance > _FAR * radius, (distance == 0).astype(np.float64), kernel))
+    share = distance / safe
+    kernel = 1 - share * share * share
+    kernel *= kernel * kernel
+    kernel[distance <= _NEAR * radius] = 1.0
+    far = distance > _FAR * radius
+    kernel[far] = distance[far] == 0
+    return np.asarray(kernel)

@@ -1,171 +1,133 @@
-"""The HTTP routes: thin functions between a request body and the predictor, with one error shape everywhere."""
+"""The HTTP routes: thin functions between a request body and the predictor; what they answer is in the log first."""
 
 from __future__ import annotations
 
-import logging
-import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.responses import Response  # noqa: TC002  # FastAPI reads the annotations of routes
 
-from features.errors import Refusal
 from models.intended_use import INTENDED_USE
-from serving.body import MOST_BYTES, batch_entries, cases_of, read_entry, read_object
-from serving.errors import (
-    BodyTooLarge,
-    InternalFault,
-    MethodNotAllowed,
-    NoSuchRoute,
-    NotReady,
-    OnlyLoopback,
-    WrongContentType,
-    error_body,
-)
+from serving.adapters import add_adapters
+from serving.asked import asked_of, read_body
+from serving.audit.recorded import recorded_answers, recorded_answers_or_errors
+from serving.audit.refusals import AuditUnavailable
+from serving.body import batch_entries, bento_case, cases_of, read_entry, read_object
 from serving.front_page import front_page
 from serving.more_routes import add_more_routes
+from serving.one_shape import add_error_shape
 from serving.openapi import EXAMPLE_CASE, describe
+from serving.record_routes import add_record_routes
+from serving.recorded_rank import recorded_rank
+from serving.security.login import add_login_routes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from serving.metrics import ServiceMetrics
-    from serving.predictor import Predictor
-
-log = logging.getLogger("oncorespond.serving")
-
-LOOPBACK = {"127.0.0.1", "::1", "localhost", "testclient"}
-"""Callers that are answered until there is authentication. ``testclient`` is Starlette's in-process client."""
+    from serving.state import ServiceState
 
 
-def create_app(get_predictor: Callable[[], Predictor | None], metrics: ServiceMetrics | None = None) -> FastAPI:
-    """Return the application.
+def create_app(state: ServiceState) -> FastAPI:
+    """Return the application; :class:`serving.security.middleware.SecurityMiddleware` stands before it.
 
     Parameters
     ----------
-    get_predictor
-        Called at every request; None means that no model is ready, and everything but the probes answers 503.
-    metrics
-        Counts answers and is shown at ``/metrics``; without it there is no such route.
+    state
+        What the routes stand on; whatever is not ready answers 503.
     """
-    app = FastAPI(title="oncorespond", version="0.1.0", description=INTENDED_USE, docs_url=None, redoc_url=None)
-    _add_routes(app, get_predictor, metrics)
-    _add_error_shape(app)
+    app = FastAPI(
+        title="oncorespond",
+        version="0.1.0",
+        description=INTENDED_USE,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # an address is one address
+    )
+    _add_answers(app, state)
+    _add_probes(app, state)
+    _add_front(app, state)
+    add_error_shape(app)
     describe(app)
-    add_more_routes(app, lambda: _ready(get_predictor), _body, metrics)
+    add_more_routes(app, state.ready_predictor, read_body, state.metrics, partial(recorded_rank, state))
+    add_record_routes(app, state)
+    add_adapters(app, state)
+    add_login_routes(app, state.gatekeeper)
     return app
 
 
-def _ready(get_predictor: Callable[[], Predictor | None]) -> Predictor:
-    predictor = get_predictor()
-    if predictor is None:
-        raise NotReady("no model is being served", way_out="Promote one: `oncorespond promote`, then ask again.")
-    return predictor
-
-
-async def _body(request: Request) -> bytes:
-    """Read a JSON body of bounded size; the size is checked while it arrives."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise WrongContentType(f"content type {kind[:40]!r}", way_out="Send application/json.")
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BYTES:
-            raise BodyTooLarge(f"the body is longer than {MOST_BYTES} bytes")
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _add_routes(app: FastAPI, get_predictor: Callable[[], Predictor | None], metrics: ServiceMetrics | None) -> None:
+def _add_answers(app: FastAPI, state: ServiceState) -> None:
     @app.post("/predict", tags=["answers"], response_class=JSONResponse)
     async def predict(request: Request) -> Response:
         """Answer one case: a probability with its interval and the reasons, or an abstention."""
-        body = await _body(request)
-        return await run_in_threadpool(_predict, _ready(get_predictor), body, metrics)
+        return await _answered(_predict, state, request)
 
     @app.post("/predict/batch", tags=["answers"], response_class=JSONResponse)
     async def predict_batch(request: Request) -> Response:
         """Answer up to 1,000 cases, in their order; each succeeds or fails on its own."""
-        body = await _body(request)
-        return await run_in_threadpool(_predict_batch, _ready(get_predictor), body, metrics)
+        return await _answered(_predict_batch, state, request)
 
+    @app.post("/bento/predict", tags=["answers"], response_class=JSONResponse)
+    async def bento_predict(request: Request) -> Response:
+        """Answer one case for BentoML's own client: the same function, log and errors behind another form."""
+        return await _answered(_bento_predict, state, request)
+
+
+async def _answered(
+    answer: Callable[[ServiceState, Request, bytes], dict[str, Any]], state: ServiceState, request: Request
+) -> Response:
+    body = await read_body(request)
+    return JSONResponse(await run_in_threadpool(answer, state, request, body))
+
+
+def _predict(state: ServiceState, request: Request, body: bytes) -> dict[str, Any]:
+    cases, several = cases_of(read_object(body))
+    answers = recorded_answers(state.ready_auditor(), state.ready_predictor(), cases, asked_of(request, body))
+    state.metrics.count_answers(answers)
+    return {"answers": answers} if several else answers[0]
+
+
+def _predict_batch(state: ServiceState, request: Request, body: bytes) -> dict[str, Any]:
+    entries = [read_entry(entry, place) for place, entry in enumerate(batch_entries(read_object(body)))]
+    asked = asked_of(request, body)
+    answers = recorded_answers_or_errors(state.ready_auditor(), state.ready_predictor(), entries, asked)
+    state.metrics.count_answers(answers)
+    return {"answers": answers}
+
+
+def _bento_predict(state: ServiceState, request: Request, body: bytes) -> dict[str, Any]:
+    case = bento_case(read_object(body))
+    answers = recorded_answers(state.ready_auditor(), state.ready_predictor(), [case], asked_of(request, body))
+    state.metrics.count_answers(answers)
+    return answers[0]
+
+
+def _add_probes(app: FastAPI, state: ServiceState) -> None:
+    @app.get("/livez", tags=["probes"], response_class=JSONResponse)
+    async def livez() -> Response:
+        """Say that the process answers."""
+        return JSONResponse({"status": "alive"})
+
+    @app.get("/readyz", tags=["probes"], response_class=JSONResponse)
+    async def readyz() -> Response:
+        """Say whether a model is loaded and its self-test passed, and whether the audit log takes records now."""
+        state.ready_predictor()
+        if not await run_in_threadpool(state.ready_auditor().ready):
+            raise AuditUnavailable("the audit log takes no records now", way_out="See its database and its disk.")
+        return JSONResponse({"status": "ready"})
+
+
+def _add_front(app: FastAPI, state: ServiceState) -> None:
     @app.get("/model", tags=["model"], response_class=JSONResponse)
     async def model() -> Response:
         """Say which models are served: name, version, digest, endpoint, training data, synthetic or not."""
-        return _json(_ready(get_predictor).describe())
+        return JSONResponse(state.ready_predictor().describe())
 
     @app.get("/", include_in_schema=False, response_class=HTMLResponse)
     @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)
     async def page() -> Response:
-        predictor = get_predictor()
+        predictor = state.predictor()
         models = predictor.describe()["models"] if predictor else []
         return HTMLResponse(front_page(app.openapi(), models, INTENDED_USE, EXAMPLE_CASE))
-
-    @app.get("/livez", tags=["probes"], response_class=JSONResponse)
-    async def livez() -> Response:
-        """Say that the process answers."""
-        return _json({"status": "alive"})
-
-    @app.get("/readyz", tags=["probes"], response_class=JSONResponse)
-    async def readyz() -> Response:
-        """Say whether a model is loaded and its self-test passed."""
-        _ready(get_predictor)
-        return _json({"status": "ready"})
-
-
-def _json(content: Any) -> Response:
-    return JSONResponse(content)
-
-
-def _predict(predictor: Predictor, body: bytes, metrics: ServiceMetrics | None) -> Response:
-    cases, several = cases_of(read_object(body))
-    answers = predictor.answers(cases)
-    if metrics is not None:
-        metrics.count_answers(answers)
-    return _json({"answers": answers} if several else answers[0])
-
-
-def _predict_batch(predictor: Predictor, body: bytes, metrics: ServiceMetrics | None) -> Response:
-    entries = [read_entry(entry, place) for place, entry in enumerate(batch_entries(read_object(body)))]
-    answers = predictor.answers_or_errors(entries)
-    if metrics is not None:
-        metrics.count_answers(answers)
-    return _json({"answers": answers})
-
-
-def _add_error_shape(app: FastAPI) -> None:
-    @app.middleware("http")
-    async def only_loopback(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        request.state.request_id = getattr(request.state, "request_id", None) or secrets.token_hex(8)
-        caller = request.client.host if request.client else "testclient"
-        if caller not in LOOPBACK:
-            refusal = OnlyLoopback("this service answers callers on its own machine only, until it has authentication")
-            return _refused(request, refusal)
-        try:
-            response = await call(request)
-        except Exception as fault:  # the last net: no traceback leaves, none with values is logged
-            log.error("internal_fault", extra={"fault": type(fault).__name__, "request_id": request.state.request_id})
-            return _refused(request, InternalFault("something went wrong on our side; please report the request id"))
-        response.headers["x-request-id"] = request.state.request_id
-        return response
-
-    @app.exception_handler(Refusal)
-    async def refused(request: Request, refusal: Refusal) -> Response:
-        return _refused(request, refusal)
-
-    @app.exception_handler(HTTPException)
-    async def http_refused(request: Request, found: HTTPException) -> Response:
-        path = request.url.path[:80]
-        if found.status_code == MethodNotAllowed.http_status:
-            return _refused(request, MethodNotAllowed(f"{request.method} is not answered at {path}"))
-        return _refused(request, NoSuchRoute(f"there is nothing at {path}", way_out="See /docs."))
-
-
-def _refused(request: Request, refusal: Refusal) -> Response:
-    request_id = getattr(request.state, "request_id", "-")
-    log.info("refused", extra={"refusal": refusal.log_text(), "request_id": request_id})
-    return JSONResponse(error_body(refusal, request_id), status_code=refusal.http_status)

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from features.case import read_case
 from features.errors import InvalidCase, Refusal, seen_text
 from features.vocabulary import nearest
-from serving.errors import CasesRefused, NotAnObject, NotJson, TherapiesRefused, TooManyCases
+from serving.errors import BentoInputRefused, CasesRefused, NotAnObject, NotJson, TherapiesRefused, TooManyCases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +79,19 @@ def _with_therapy(rest: Mapping[str, Any], therapy: Any, place: int) -> Case:
             if problem.field and problem.field.split(".")[0] == "therapy":
                 problem.field = f"therapies[{place}]" + problem.field.removeprefix("therapy")
         raise InvalidCase(invalid.problems, record=invalid.record) from None
+
+
+def bento_case(raw: Mapping[str, Any]) -> Case:
+    """Return the case that BentoML's client sent: it names the argument of the function, ``{"case": {...}}``.
+
+    Raises
+    ------
+    BentoInputRefused, InvalidCase
+        When it is of another form, or the case is refused.
+    """
+    if set(raw) != {"case"} or not isinstance(raw["case"], dict):
+        raise BentoInputRefused(f'{{"case": {{...}}}} is asked for, seen the keys {sorted(raw)[:10]}', field="case")
+    return read_case(raw["case"])
 
 
 def batch_entries(raw: Mapping[str, Any]) -> list[Any]:

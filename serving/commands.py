@@ -1,9 +1,8 @@
-"""``oncorespond predict``, ``score`` and ``serve``."""
+"""``oncorespond predict``: one case, or one case under several therapies."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,80 +46,6 @@ def predict(
         _print(answers, [_title(read) for read in cases], picture)
     if fail_on_abstain and any(answer["status"] == "abstained" for answer in answers):
         raise typer.Exit(5)
-
-
-def score(
-    source: Annotated[
-        Path, typer.Argument(help="A cohort folder, JSON Lines of cases, or Parquet with dotted columns.")
-    ],
-    model: Annotated[str, typer.Option("--model", help="name@alias, name/version or an artefact folder.")],
-    out: Annotated[Path, typer.Option(help="The Parquet file to write.")] = Path("predictions.parquet"),
-    as_json: Annotated[bool, typer.Option("--json", help="The counts as JSON.")] = False,
-) -> None:
-    """Score many cases: one row per case in input order, with every contribution.
-
-    Example: [bold]oncorespond score cohorts/oak --model checkpoint-response@champion --out oak.parquet[/bold]
-    """
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from serving import bulk
-
-    loaded = _named(model)
-    columns = (TextColumn("scoring"), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=as_json) as bar:
-        task = bar.add_task("scoring", total=None)
-        scored = bulk.score(source, loaded, out, lambda done: bar.update(task, completed=done))
-    counts = {
-        "cases": scored.cases,
-        "predicted": scored.predicted,
-        "abstained": scored.abstained,
-        "refused": scored.refused,
-    }
-    if as_json:
-        typer.echo(json.dumps({**counts, "out": str(out)}))
-    else:
-        words = ", ".join(f"{count} {name}" for name, count in counts.items())
-        typer.echo(f"{words}; written to {out}")
-
-
-def serve(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
-    synthetic: Annotated[bool, typer.Option("--synthetic", help="Allow models trained on synthetic cases.")] = False,
-    or_demo: Annotated[
-        bool, typer.Option("--or-demo", help="Without promoted models, serve those of the demo.")
-    ] = False,
-) -> None:
-    """Serve the promoted models on this machine: POST /predict, /predict/batch, GET /model, /docs.
-
-    Models are read from $ORP_MODELS (default ./served-models). Until there is authentication, only callers on this
-    machine are answered.
-
-    Example: [bold]oncorespond serve[/bold], then
-    [bold]curl -s localhost:3000/predict -H 'content-type: application/json' -d @case.json[/bold]
-    """
-    from serving.predictor import Predictor
-    from serving.served_models import models_folder
-
-    demo = Path(".demo") / "served-models"
-    if or_demo and not models_folder().is_dir() and demo.is_dir():
-        os.environ["ORP_MODELS"], synthetic = str(demo), True
-        typer.echo("no promoted models here: serving the SYNTHETIC ones of the demo")
-    folder = models_folder().resolve()
-    Predictor.from_folder(folder, synthetic=synthetic)  # refuse here, in words, before a server starts
-    os.environ["ORP_MODELS"] = str(folder)
-    os.environ["ORP_SYNTHETIC"] = "1" if synthetic else "0"
-    typer.echo(f"serving {folder} on http://127.0.0.1:{port} (API description: /docs), Ctrl-C stops")
-    _run_bentoml(port)
-
-
-def _run_bentoml(port: int) -> None:
-    import sys
-
-    code = Path(__file__).resolve().parent.parent
-    arguments = ["serve", "serving.service:ResponseService", "--host", "127.0.0.1", "--port", str(port)]
-    command = [sys.executable, "-m", "bentoml", *arguments, "--working-dir", str(code)]
-    os.execv(sys.executable, command)  # noqa: S606  # our own interpreter, with arguments of our own
 
 
 def _predictor(model: str | None) -> Predictor:

@@ -42,6 +42,13 @@ class BodyTooLarge(Refusal):
     http_status = 413
 
 
+class BodyTooSlow(Refusal):
+    """The body did not arrive in time."""
+
+    code: ClassVar[str] = "body_too_slow"
+    http_status = 408
+
+
 class TooManyCases(Refusal):
     """A batch holds more cases than one request may."""
 
@@ -87,11 +94,16 @@ class NotReady(Refusal):
     http_status = 503
 
 
-class OnlyLoopback(Refusal):
-    """The caller is not on this machine."""
+class IdempotencyKeyRefused(Refusal):
+    """An Idempotency-Key that is none: empty, too long, sent twice, or with other characters than visible ASCII."""
 
-    code: ClassVar[str] = "only_loopback"
-    http_status = 403
+    code: ClassVar[str] = "invalid_idempotency_key"
+
+
+class BentoInputRefused(Refusal):
+    """What BentoML's client sent is not ``{"case": {...}}``."""
+
+    code: ClassVar[str] = "invalid_bento_input"
 
 
 class InternalFault(Refusal):
@@ -109,4 +121,19 @@ def error_body(refusal: Refusal, request_id: str) -> dict[str, Any]:
     >>> error_body(NotJson("the body is not JSON"), "r-1")
     {'error': {'code': 'not_json', 'message': 'the body is not JSON', 'request_id': 'r-1'}}
     """
-    return {"error": {**refusal.to_dict(), "request_id": request_id}}
+    return {"error": {**_cut(refusal.to_dict()), "request_id": request_id}}
+
+
+LONGEST_MESSAGE, LONGEST_FIELD = 3_000, 200
+"""Characters; a sent key or id that is repeated in a text may have a million."""
+
+
+def _cut(told: dict[str, Any]) -> dict[str, Any]:
+    """Return an error's parts with texts of bounded length, those of its problems too."""
+    found = dict(told)
+    for name, longest in (("message", LONGEST_MESSAGE), ("field", LONGEST_FIELD)):
+        if len(found.get(name, "")) > longest:
+            found[name] = found[name][: longest - 3] + "..."
+    if "problems" in found:
+        found["problems"] = [_cut(problem) for problem in found["problems"]]
+    return found

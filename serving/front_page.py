@@ -33,7 +33,8 @@ def front_page(
     example
         A case for the example request.
     """
-    request = f"curl -s localhost:3000/predict -H 'content-type: application/json' -d '{json.dumps(example)}'"
+    said = "-H 'content-type: application/json' -H \"authorization: Bearer $TOKEN\""
+    request = f"curl -s localhost:3000/predict {said} -d '{json.dumps(example)}'"
     routes = "".join(
         f"<tr><td><code>{method.upper()} {escape(path)}</code></td><td>{escape(route.get('description', ''))}</td></tr>"
         for path, methods in document["paths"].items()

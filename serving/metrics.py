@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Bounds of the latency histogram; /predict takes 3 to 10 ms, the deadline is 30 s."""
@@ -41,6 +41,7 @@ class ServiceMetrics:
     def __init__(self) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+        self._lag_of: Callable[[], float] | None = None
         self.registry = found = CollectorRegistry()
         self._requests = Counter(
             "oncorespond_requests", "Requests answered", ["route", "method", "status"], registry=found
@@ -86,8 +87,14 @@ class ServiceMetrics:
         """Say how long the oldest answer has waited for its record to be durable; 0 when none waits."""
         self._lag.set(seconds)
 
+    def follow_lag(self, lag_s: Callable[[], float]) -> None:
+        """Ask for the log's lag whenever the metrics are read."""
+        self._lag_of = lag_s
+
     def text(self) -> str:
         """Return all metrics, those of all workers where they share a folder."""
+        if self._lag_of is not None:
+            self.audit_lag(self._lag_of())
         from prometheus_client import CollectorRegistry, generate_latest
 
         registry = self.registry

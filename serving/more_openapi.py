@@ -47,8 +47,9 @@ _ABSTAINED: dict[str, Any] = {
 }
 RANKING_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "required": ["how", "lists", "abstained", "not_judged", "intended_use"],
+    "required": ["ranking_id", "how", "lists", "abstained", "not_judged", "intended_use"],
     "properties": {
+        "ranking_id": {"type": "string", "description": "of its record; the listed answers are records too"},
         "case_id": {"type": ["string", "null"]},
         "how": {"type": "string"},
         "lists": {
@@ -75,7 +76,14 @@ RANKING_SCHEMA: dict[str, Any] = {
     },
 }
 
-_REFUSED = {"400": "not JSON", "413": "too large", "415": "not application/json", "422": "refused"}
+_REFUSED = {
+    "400": "not JSON",
+    "408": "the body did not come in time",
+    "410": "the answer of this Idempotency-Key was erased",
+    "413": "too large",
+    "415": "not application/json",
+    "422": "refused",
+}
 _NOT_READY = {"503": "no model is ready"}
 _AT_THE_DOOR = {"401": "not authenticated", "403": "not this caller's role", "429": "too many requests"}
 

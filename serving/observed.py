@@ -44,9 +44,9 @@ class ObservedRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        identity = scope.setdefault("state", {}).setdefault("request_id", secrets.token_hex(8))
-        token = request_id.set(identity)
-        status, began = CLIENT_GONE, time.perf_counter()
+        state = scope.setdefault("state", {})
+        token = request_id.set(state.setdefault("request_id", secrets.token_hex(8)))
+        status, began = CLIENT_GONE, state.setdefault("arrived", time.perf_counter())
 
         async def sending(message: Message) -> None:
             nonlocal status

@@ -34,6 +34,36 @@ EXAMPLE_CASE: dict[str, Any] = {
 }
 """An invented case; it is nobody's."""
 
+_CODED = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["code", "text"],
+        "properties": {"code": {"type": "string"}, "text": {"type": "string"}},
+    },
+}
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_INTERVAL = {
+    "type": ["object", "null"],
+    "required": ["low", "high", "method"],
+    "properties": {"low": _SHARE, "high": _SHARE, "method": {"type": "string"}},
+}
+_CONTRIBUTION = {
+    "type": "object",
+    "required": ["feature", "group", "value", "unit", "log_odds", "text"],
+    "properties": {
+        **{name: {"type": "string"} for name in ("feature", "group", "text")},
+        "log_odds": {"type": "number"},
+    },
+}
+_MODEL = {
+    "type": "object",
+    "required": ["name", "version", "digest", "endpoint", "trained_on", "synthetic", "vocabulary"],
+    "properties": {
+        **{name: {"type": "string"} for name in ("name", "version", "digest")},
+        "synthetic": {"type": "boolean"},
+    },
+}
 ANSWER_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["prediction_id", "status", "contributions", "groups", "reasons", "warnings", "model", "intended_use"],
@@ -41,20 +71,21 @@ ANSWER_SCHEMA: dict[str, Any] = {
         "prediction_id": {"type": "string"},
         "case_id": {"type": ["string", "null"]},
         "status": {"enum": ["predicted", "abstained"]},
-        "probability": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-        "interval": {"type": ["object", "null"]},
+        "probability": {**_SHARE, "type": ["number", "null"]},
+        "interval": _INTERVAL,
         "log_odds": {"type": ["number", "null"]},
         "base_log_odds": {"type": ["number", "null"]},
-        "contributions": {"type": "array", "items": {"type": "object"}},
-        "groups": {"type": "object"},
-        "evidence": {"type": "array", "items": {"type": "object"}},
+        "contributions": {"type": "array", "items": _CONTRIBUTION},
+        "groups": {"type": "object", "additionalProperties": {"type": "number"}},
+        "evidence": {"type": "array", "items": {"type": "object", "required": ["arm", "n", "orr_percent"]}},
         "comparators": {"type": "object"},
-        "reasons": {"type": "array"},
-        "warnings": {"type": "array"},
-        "model": {"type": "object"},
+        "reasons": _CODED,
+        "warnings": _CODED,
+        "model": _MODEL,
         "intended_use": {"type": "string"},
     },
 }
+"""base_log_odds and the contributions add up to log_odds; null where an abstention has no number."""
 
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -76,10 +107,12 @@ ERROR_SCHEMA: dict[str, Any] = {
 
 _ERRORS = {
     "400": "not JSON",
+    "408": "the body did not come in time",
+    "410": "the answer of this Idempotency-Key was erased",
     "413": "too large",
     "415": "not application/json",
     "422": "refused",
-    "503": "no model is ready",
+    "503": "no model is ready, or the audit log takes no records",
 }
 
 
@@ -112,19 +145,25 @@ def _schemas() -> dict[str, Any]:
         "type": "object",
         "required": ["cases"],
         "additionalProperties": False,
-        "properties": {"cases": {"type": "array", "minItems": 1, "maxItems": 1000, "items": {"type": "object"}}},
+        "properties": {"cases": {"type": "array", "minItems": 1, "maxItems": 1000, "items": _ref("Case")}},
     }
     answers = {
         "type": "object",
         "required": ["answers"],
-        "properties": {"answers": {"type": "array", "items": {"type": "object"}}},
+        "properties": {"answers": {"type": "array", "items": _ref("Answer")}},
     }
-    one_or_several = {"anyOf": [{"$ref": REF.format(model="Answer")}, {"$ref": REF.format(model="Answers")}]}
+    answered = {
+        **answers,
+        "description": "in the order of the cases; one that was refused has its error in its place",
+        "properties": {"answers": {"type": "array", "items": {"anyOf": [_ref("Answer"), _ref("Error")]}}},
+    }
+    one_or_several = {"anyOf": [_ref("Answer"), _ref("Answers")]}
     named = {
         "Case": case,
         "CaseOrTherapies": request,
         "Batch": batch,
         "Answers": answers,
+        "AnswersOrErrors": answered,
         "AnswerOrAnswers": one_or_several,
     }
     return {**parts, **named, "Answer": ANSWER_SCHEMA, "Error": ERROR_SCHEMA}
@@ -132,9 +171,11 @@ def _schemas() -> dict[str, Any]:
 
 def _describe_routes(paths: dict[str, Any]) -> None:
     _describe_post(paths["/predict"]["post"], "CaseOrTherapies", "AnswerOrAnswers", EXAMPLE_CASE)
-    _describe_post(paths["/predict/batch"]["post"], "Batch", "Answers", {"cases": [EXAMPLE_CASE]})
-    for path in ("/model", "/readyz"):
-        paths[path]["get"]["responses"]["503"] = _error("no model is ready")
+    _describe_post(paths["/predict/batch"]["post"], "Batch", "AnswersOrErrors", {"cases": [EXAMPLE_CASE]})
+    for path in ("/livez", "/readyz", "/model"):
+        paths[path]["get"]["responses"]["200"]["content"]["application/json"]["schema"] = {"type": "object"}
+    paths["/model"]["get"]["responses"]["503"] = _error("no model is ready")
+    paths["/readyz"]["get"]["responses"]["503"] = _error("no model is ready, or the audit log takes no records")
 
 
 def _describe_post(route: dict[str, Any], request: str, answer: str, example: dict[str, Any]) -> None:
@@ -147,6 +188,10 @@ def _describe_post(route: dict[str, Any], request: str, answer: str, example: di
         },
         **{status: _error(text) for status, text in _ERRORS.items()},
     }
+
+
+def _ref(model: str) -> dict[str, str]:
+    return {"$ref": REF.format(model=model)}
 
 
 def _error(text: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from features.batch import regimen_key
@@ -13,6 +13,7 @@ from features.regimens import regimen
 from models.answer import answer_of, model_of
 from models.pointer import load_promoted, promoted_names
 from serving.errors import NoModelForTherapy, error_body
+from serving.identifiers import new_id
 from serving.served_models import NoServedModels, SyntheticRefused
 
 if TYPE_CHECKING:
@@ -20,11 +21,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from features.case import Case
-    from models.response import ResponseModel
+    from models.response import Answers, ResponseModel
 
 
 JUDGED_BY = {"mixed": "checkpoint"}
 """A checkpoint inhibitor with a targeted drug: the checkpoint model abstains unless it knows the class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One answer, and where it came from.
+
+    Attributes
+    ----------
+    answer
+        From :func:`models.answer.answer_of`, with an id of its own.
+    family
+        Of the model that answered.
+    answers, row
+        The scored batch and the row of this case in it.
+    """
+
+    answer: dict[str, Any]
+    family: str
+    answers: Answers
+    row: int
 
 
 class Predictor:
@@ -89,16 +110,19 @@ class Predictor:
 
     def answers(self, cases: Sequence[Case]) -> list[dict[str, Any]]:
         """Return one answer per case, in order; cases of one family are scored together."""
+        return [one.answer for one in self.scored(cases)]
+
+    def scored(self, cases: Sequence[Case]) -> list[Scored]:
+        """Return one answer per case, in order, with what it was made from."""
         by_family: dict[str, list[int]] = {}
         for place, case in enumerate(cases):
             by_family.setdefault(self.model_for(case).family, []).append(place)
-        answered: dict[int, dict[str, Any]] = {}
+        found: dict[int, Scored] = {}
         for family, places in by_family.items():
-            batch = batch_of([cases[place] for place in places])
-            answers = self.by_family[family].answers(batch)
+            answers = self.by_family[family].answers(batch_of([cases[place] for place in places]))
             for row, place in enumerate(places):
-                answered[place] = answer_of(answers, row, str(uuid.uuid4()))
-        return [answered[place] for place in range(len(cases))]
+                found[place] = Scored(answer_of(answers, row, new_id()), family, answers, row)
+        return [found[place] for place in range(len(cases))]
 
     def answers_or_errors(self, entries: Sequence[Case | Refusal]) -> list[dict[str, Any]]:
         """Return, for each entry of a batch, its answer or the error object of its refusal."""

@@ -11,7 +11,6 @@ that are returned.
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,7 +21,8 @@ from models.answer import answer_of, model_of
 from models.answer_reasons import reasons_of
 from models.intended_use import INTENDED_USE
 from serving.body import cases_of
-from serving.predictor import JUDGED_BY
+from serving.identifiers import new_id
+from serving.predictor import JUDGED_BY, Scored
 from serving.rank_batch import side_by_side
 from serving.rank_candidates import judged, key_of, not_judged
 from serving.rank_support import support_of
@@ -103,6 +103,25 @@ def read_rank(raw: Mapping[str, Any], predictor: Predictor) -> tuple[list[Case],
     return [case.model_copy(update={"therapy": therapy}) for therapy in therapies], limit
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """A ranking, and the answers that it lists, in their order.
+
+    Attributes
+    ----------
+    document
+        JSON-ready; see :func:`rank`.
+    case
+        With the first of the ranked therapies.
+    listed
+        Case and answer of every listed therapy.
+    """
+
+    document: dict[str, Any]
+    case: Case
+    listed: list[tuple[Case, Scored]]
+
+
 def rank(raw: Mapping[str, Any], predictor: Predictor) -> dict[str, Any]:
     """Return the ranking of one request, JSON-ready; see :func:`read_rank` for what it holds.
 
@@ -110,19 +129,26 @@ def rank(raw: Mapping[str, Any], predictor: Predictor) -> dict[str, Any]:
     that no served model estimates. Every listed therapy holds a full ``answer`` with a prediction id of its own, as
     /predict would give it, and what :func:`serving.rank_support.support_of` says.
     """
+    return ranking_of(raw, predictor).document
+
+
+def ranking_of(raw: Mapping[str, Any], predictor: Predictor) -> Ranking:
+    """Return the ranking of one request with its answers; see :func:`rank`."""
     cases, limit = read_rank(raw, predictor)
     scored = [one for model, of_model in _by_model(cases, predictor) for one in _scored(model, of_model)]
     answered = sorted((one for one in scored if one.answered), key=lambda one: (-one.probability, one.key))
     abstained = sorted((one for one in scored if not one.answered), key=lambda one: one.key)
     apart = sorted({one.listed_with for one in answered})
-    return {
+    listed: list[tuple[Case, Scored]] = []
+    document = {
         "case_id": cases[0].case_id,
         "how": HOW,
-        "lists": [_list(where, [one for one in answered if one.listed_with == where], limit) for where in apart],
+        "lists": [_list(one, [c for c in answered if c.listed_with == one], limit, listed) for one in apart],
         "abstained": {"total": len(abstained), "therapies": _abstained(abstained[:limit])},
         "not_judged": not_judged(predictor.by_family, JUDGED_BY),
         "intended_use": INTENDED_USE,
     }
+    return Ranking(document, cases[0], listed)
 
 
 def ranks_of(intervals: Sequence[tuple[float, float]]) -> list[int]:
@@ -162,10 +188,12 @@ def _scored(model: ResponseModel, cases: Sequence[Case]) -> Iterator[Candidate]:
         yield from (Candidate(case, model, *found) for case, found in zip(part, numbers, strict=True))
 
 
-def _list(where: tuple[str, bool], ordered: Sequence[Candidate], limit: int) -> dict[str, Any]:
+def _list(
+    where: tuple[str, bool], ordered: Sequence[Candidate], limit: int, listed: list[tuple[Case, Scored]]
+) -> dict[str, Any]:
     endpoint, synthetic = where
     ranks = ranks_of([(one.low, one.high) for one in ordered])
-    shown = [_entry(one) for one in ordered[:limit]]
+    shown = [_entry(one, listed) for one in ordered[:limit]]
     for place, entry in enumerate(shown):
         shared = ranks.count(ranks[place]) > 1
         entry.update(
@@ -174,10 +202,12 @@ def _list(where: tuple[str, bool], ordered: Sequence[Candidate], limit: int) -> 
     return {"endpoint": endpoint, "synthetic": synthetic, "total": len(ordered), "therapies": shown}
 
 
-def _entry(one: Candidate) -> dict[str, Any]:
+def _entry(one: Candidate, listed: list[tuple[Case, Scored]]) -> dict[str, Any]:
     """Return one listed therapy, explained in full; laid out by itself, as /predict would."""
     answers = one.model.answers(batch_of([one.case]))
-    return {**_named(one), **support_of(answers, 0), "answer": answer_of(answers, 0, str(uuid.uuid4()))}
+    answer = answer_of(answers, 0, new_id())
+    listed.append((one.case, Scored(answer, one.model.family, answers, 0)))
+    return {**_named(one), **support_of(answers, 0), "answer": answer}
 
 
 def _named(one: Candidate) -> dict[str, Any]:

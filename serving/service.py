@@ -1,14 +1,16 @@
 """The BentoML service: ``bentoml serve serving.service:ResponseService``, and what a Bento carries.
 
 Only this file knows BentoML. The routes are ours (:mod:`serving.api`) and stand before BentoML's, so that every address
-has one error shape and none of BentoML's pages; its own client keeps ``/bento/predict`` and ``/schema.json``. Until the
-service has authentication it listens on 127.0.0.1 only and answers nobody else.
+has one error shape and none of BentoML's pages; its own client keeps ``/bento/predict``, which is a route of ours, and
+``/schema.json``. The door (:mod:`serving.security.middleware`) stands before all of them.
 """
 
 from __future__ import annotations
 
 import gc
+import logging
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -17,77 +19,131 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import bentoml
 
 from features.errors import Refusal
-from serving.api import LOOPBACK, create_app
-from serving.errors import error_body
+from serving.adapters import told_clinically
+from serving.api import create_app
+from serving.errors import NotReady
 from serving.logs import log_as_json
 from serving.metrics import ServiceMetrics
 from serving.observed import ObservedRequests
-from serving.predictor import Predictor
+from serving.security.asgi import send_refusal
+from serving.security.middleware import SecurityMiddleware
 from serving.served_models import models_folder, synthetic_allowed
+from serving.state import ServiceState
+from serving.worker import Worker, acknowledged_by
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from serving.security.gatekeeper import Gatekeeper
+
+log = logging.getLogger("oncorespond.serving")
+
 HOST, PORT = "127.0.0.1", 3000
 
-_served: list[Predictor] = []
-"""The one predictor of this worker; empty until its models are loaded and their self-tests passed."""
+_worker: list[Worker] = []
+"""The one worker of this process; empty until its models are loaded, its log is open and its door stands."""
+
+
+def _gatekeeper() -> Gatekeeper:
+    if not _worker:
+        raise NotReady("the service is starting")
+    return _worker[0].gatekeeper
+
 
 metrics = ServiceMetrics()
-app = create_app(lambda: _served[0] if _served else None, metrics)
+state = ServiceState(
+    predictor=lambda: _worker[0].predictor if _worker else None,
+    auditor=lambda: _worker[0].auditor if _worker else None,
+    metrics=metrics,
+    gatekeeper=_gatekeeper,
+    acknowledged_by=acknowledged_by(),
+)
+app = create_app(state)
 
-BENTO_PATHS = ("/bento/", "/schema.json")
-"""What is left to BentoML: its own client asks these."""
+BENTO_PATHS = ("/schema.json",)
+"""What is left to BentoML: its own client asks for it."""
 
 
 class OwnRoutesFirst:
-    """ASGI: our application answers everything but the few paths of BentoML's client."""
+    """ASGI: the door, then our application; BentoML answers the few paths of its client."""
 
     def __init__(self, bento: ASGIApp) -> None:
         self.bento = bento
-        self._observed = ObservedRequests(self._route, metrics)
+        self._observed = ObservedRequests(told_clinically(self._guarded, state), metrics)
+        self._door: SecurityMiddleware | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count a request and answer it; the server's own start and stop pass by."""
-        await (self._observed if scope["type"] == "http" else self.bento)(scope, receive, send)
+        """Answer whoever comes through the door; the server's own start and stop pass by it."""
+        await (self.bento if scope["type"] == "lifespan" else self._observed)(scope, receive, send)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not _worker:
+            await send_refusal(send, NotReady("the service is starting or stopping"), scope["state"]["request_id"])
+            return
+        self._door = self._door or SecurityMiddleware(self._route, _gatekeeper())
+        await self._door(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stranger = (scope.get("client") or ("testclient",))[0] not in LOOPBACK
-        ours = stranger or not scope["path"].startswith(BENTO_PATHS)
-        await (app if ours else self.bento)(scope, receive, send)
+        await (self.bento if scope["path"] in BENTO_PATHS else app)(scope, receive, send)
+
+
+def _started() -> Worker:
+    """Start the worker, or say in words why not: no patient is concerned yet, and the log has codes alone."""
+    try:
+        return Worker.start(models_folder(), synthetic_allowed())
+    except Refusal as refusal:
+        sys.stderr.write(f"refused: {refusal}\n")
+        raise
 
 
 @bentoml.service(
     name="oncorespond",
-    workers=1,
+    workers=int(os.environ.get("ORP_WORKERS", "1")),
     http={"host": HOST, "port": PORT},
     traffic={"timeout": 30},
     logging={"access": {"enabled": False}},
 )
 class ResponseService:
-    """Loads the promoted artefacts once per worker and answers through the mounted application."""
+    """Loads the promoted artefacts once per worker, opens the log, and answers through the application."""
 
     def __init__(self) -> None:
         log_as_json()
-        _served[:] = [Predictor.from_folder(models_folder(), synthetic=synthetic_allowed())]
+        worker = _started()
+        if state.acknowledged_by is not None:
+            log.warning("clinical_research_acknowledged", extra={"caller": state.acknowledged_by})
+        metrics.follow_lag(lambda: worker.auditor.lag_s)
+        _worker[:] = [worker]
         gc.collect()
         gc.freeze()  # the collector's walks over the loaded models are the longest pauses of an idle service
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # bentoml is not typed
+    def stop(self) -> None:
+        """Close what follows the log, then the log, when requests have drained."""
+        state.close()
+        for worker in _worker:
+            worker.stop()
+        _worker.clear()
 
     async def __is_alive__(self) -> bool:
         return True
 
     async def __is_ready__(self) -> bool:
-        return bool(_served)
+        return bool(_worker)
 
     @bentoml.api(route="/bento/predict")  # type: ignore[untyped-decorator]  # bentoml is not typed
     def bento_predict(self, case: dict[str, Any]) -> dict[str, Any]:
-        """Answer one case for BentoML's own client; a refusal comes as the same object that HTTP callers get."""
-        from features.case import read_case
+        """Answer one case for BentoML's own client.
 
-        try:
-            return _served[0].answers([read_case(case)])[0]
-        except Refusal as refusal:
-            return error_body(refusal, "-")
+        Over HTTP our route of this address answers (the same function, log and errors); this is its description, and
+        what a call inside the process gets.
+        """
+        import time
+
+        from features.case import read_case
+        from serving.audit.recorded import Asked, recorded_answers
+
+        asked = Asked("in-process", time.perf_counter(), route="/bento/predict")
+        return recorded_answers(state.ready_auditor(), state.ready_predictor(), [read_case(case)], asked)[0]
 
 
 ResponseService.add_asgi_middleware(OwnRoutesFirst)  # type: ignore[attr-defined]  # the decorator made it a Service

@@ -117,11 +117,16 @@ class Door:
 
 
 def assert_refused(response: Any, status: int, code: str) -> dict[str, Any]:
-    """Every refusal has this one shape, and names its request."""
+    """Every refusal, on every path, has this one shape, names its request, and shows nothing of our inside."""
     assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
     body = response.json()
     assert list(body) == ["error"]
     error: dict[str, Any] = body["error"]
-    assert error["code"] == code
+    assert set(error) <= {"code", "message", "field", "problems", "request_id"}
+    assert error["code"] == code, response.text
+    assert error["message"]
     assert error["request_id"] == response.headers["x-request-id"]
+    assert "Traceback" not in response.text
+    assert response.headers["x-content-type-options"] == "nosniff"
     return error

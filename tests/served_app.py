@@ -1,31 +1,43 @@
-"""The whole application over the small models, as the service puts it together, with and without its door."""
+"""The whole application over the small models, as a worker puts it together: door, log, routes."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from serving import api
+from serving.adapters import told_clinically
+from serving.api import create_app
+from serving.audit.auditor import Auditor
+from serving.audit.used_tokens import UsedTokens
 from serving.metrics import ServiceMetrics
 from serving.observed import ObservedRequests
 from serving.predictor import Predictor
 from serving.security.gatekeeper import Gatekeeper, SecuritySettings
 from serving.security.limits import Rate
 from serving.security.middleware import SecurityMiddleware
+from serving.state import ServiceState
+from tests.audit_log import open_log
 
 DEV_TOKEN = "dev_of_the_tests_and_of_nobody_else"
 SIGNED_IN = {"authorization": f"Bearer {DEV_TOKEN}"}
 
 
-def whole_app(predictor: Predictor | None, metrics: ServiceMetrics) -> FastAPI:
-    """Every route, nobody at the door."""
-    return api.create_app(lambda: predictor, metrics)
-
-
-def guarded_app(predictor: Predictor | None, metrics: ServiceMetrics, folder: Path) -> ASGIApp:
-    """Every route behind the door, observed."""
-    settings = SecuritySettings(keys_folder=folder / "keys", dev_token=DEV_TOKEN, failed_logins=Rate(1.0, 1_000_000))
-    door = SecurityMiddleware(whole_app(predictor, metrics), Gatekeeper.from_settings(settings))
-    return ObservedRequests(door, metrics)
+def guarded_app(
+    predictor: Predictor | None,
+    metrics: ServiceMetrics,
+    folder: Path,
+    auditor: Auditor | None = None,
+    acknowledged_by: str | None = None,
+    **settings: Any,
+) -> ASGIApp:
+    """Every route behind the door, observed; without ``auditor`` a fresh log in the folder, closed with the process."""
+    log = auditor or open_log(folder)
+    chosen = {"dev_token": DEV_TOKEN, "failed_logins": Rate(1.0, 1_000_000), **settings}
+    found = SecuritySettings(keys_folder=folder / "door-keys", **chosen)
+    gatekeeper = Gatekeeper.from_settings(found, once=UsedTokens(log.database))
+    state = ServiceState(lambda: predictor, lambda: log, metrics, lambda: gatekeeper, acknowledged_by)
+    metrics.follow_lag(lambda: log.lag_s)
+    door = SecurityMiddleware(create_app(state), gatekeeper)
+    return ObservedRequests(told_clinically(door, state), metrics)

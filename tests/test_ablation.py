@@ -7,7 +7,8 @@ import pytest
 
 from features.sources.synthetic import draw
 from tests.quick_recipe import recipe
-from training.ablation import ablation_table, with_terms
+from training.ablation import ablation_table
+from training.fit import with_terms
 from training.permutation import null_areas, null_rows, null_table, permuted
 from training.pool import Pool
 

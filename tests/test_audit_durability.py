@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -117,6 +118,35 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
     assert verdict_of(auditor).good
     assert {first, last} <= {row["record_id"] for block in in_order(auditor.database) for row in block}
     auditor.close()
+
+
+ROOM = 600_000
+"""Bytes that a file may have at first: some dozen records."""
+
+
+def test_files_that_may_not_grow_lose_nothing_and_grow_again(tmp_path: Path) -> None:
+    """The system itself refuses to write, as it does on a full disk; then it lets it again."""
+    keys_in(tmp_path)
+    url = f"sqlite:///{tmp_path / 'audit.db'}"
+    process = _loading(tmp_path, url)
+    first = _first(process)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
+    until = time.monotonic() + 60
+    while time.monotonic() < until and max(path.stat().st_size for path in tmp_path.glob("audit.db*")) < ROOM - 20_000:
+        time.sleep(0.05)
+    time.sleep(1.0)  # the load goes on and is refused
+    os.set_blocking(process.stdout.fileno(), False)  # type: ignore[union-attr]
+    before = [first, *((process.stdout.read() or b"").decode().split())]  # type: ignore[union-attr]
+    time.sleep(0.5)
+    assert not process.stdout.read(), "acknowledged without room"  # type: ignore[union-attr]
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    os.set_blocking(process.stdout.fileno(), True)  # type: ignore[union-attr]
+    later = [_first(process) for _ in range(20)]
+    process.send_signal(signal.SIGKILL)
+    acknowledged = [*before, *later, *_acknowledged(process)]
+    logged = _logged(tmp_path, url)
+    assert sorted(set(acknowledged) - set(logged)) == []
+    assert len(set(logged)) == len(logged)
 
 
 def test_when_the_database_is_gone_it_is_not_ready_and_then_it_is(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_what_was_recorded_is_looked_up(tmp_path: Path, address: str) -> None:
     assert written.seq == 1
     auditor.record_outcome(written.record_id, Outcome(best_response="PR", note="seen on CT"), "tests")
     auditor.record_decision(written.record_id, Decision(decision="overridden", reason="comorbidity"), "tests")
-    auditor.record_review(written.record_id, Review(finding="agrees"), "tests")
+    auditor.record_review(written.record_id, Review(finding="agree"), "tests")
     found = auditor.lookup(written.record_id)
     auditor.close()
     assert found.payload is not None
@@ -100,7 +100,7 @@ def test_unknown_ids_are_refused(tmp_path: Path) -> None:
         with pytest.raises(UnknownPrediction):
             auditor.lookup(record_id)
         with pytest.raises(UnknownPrediction):
-            auditor.record_review(record_id, Review(finding="agrees"), "tests")
+            auditor.record_review(record_id, Review(finding="agree"), "tests")
     auditor.close()
 
 
@@ -172,7 +172,7 @@ def test_events_are_closed_records() -> None:
         ("outcome", {"best_response": "maybe"}),
         ("decision", {"decision": "overridden"}),
         ("decision", {"decision": "taken", "reason": "other"}),
-        ("review", {"finding": "agrees", "name": "Dr."}),
+        ("review", {"finding": "agree", "name": "Dr."}),
     ):
         with pytest.raises(InvalidCase):
             read_event(kind, raw)

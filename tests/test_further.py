@@ -19,6 +19,7 @@ from experiments.shown import _further
 from tests.quick_recipe import two_cohorts
 from training.further import write_further
 from training.left_out import LEFT_COHORT
+from training.workers import Workers
 
 HERE = Path(__file__).resolve().parent.parent / "experiments"
 QUICK = [
@@ -46,7 +47,7 @@ def asker(*extra):
     experiment = read_experiment(HERE / "checkpoint_synthetic.yaml", [*QUICK, *extra])
     material, twins = grouped(load_material(experiment))
     recipe = recipe_of(experiment, material)
-    return Asker(experiment, material, recipe, lambda other: recipe_of(experiment, other), twins, Progress(), 1)
+    return Asker(experiment, material, recipe, lambda other: recipe_of(experiment, other), twins, Progress(), Workers(recipe, material.development))
 
 
 def test_everything_asked_for_has_its_table_its_file_and_its_lines(tmp_path):

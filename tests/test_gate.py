@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from experiments.config import GateSettings
 from experiments.gate import decide
 from features.sources.synthetic import draw
@@ -94,9 +96,31 @@ def test_what_is_asked_beside_the_judgement():
         assert words in " ".join(found.reasons)
 
 
+ARMS = {"coverage_90": 0.93, "less_than_class_average": {"value": -0.08, "low": -0.11, "high": -0.05}}
+OF_ARMS = {"largest_gap": 0.0, "refit_differs": None, "permutations": [], "left_family_out": ARMS}
+
+
 def test_a_family_fitted_on_arms_has_no_patients_to_permute():
-    checks = {"largest_gap": 0.0, "refit_differs": None, "permutations": []}
-    assert decide([row(scene="left family out")], GateSettings(), checks).verdict == "passed"
+    assert decide([row(scene="left family out")], GateSettings(), OF_ARMS).verdict == "passed"
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (None, "not checked; train again"),
+        ({**ARMS, "coverage_90": 0.79}, "79.0%"),
+        ({**ARMS, "coverage_90": 0.99}, "99.0%"),
+        ({**ARMS, "less_than_class_average": {"value": -0.02, "low": -0.05, "high": 0.01}}, "-0.020 (-0.050 to 0.010)"),
+    ],
+)
+def test_a_family_fitted_on_arms_is_asked_for_coverage_and_the_class_average(found, words):
+    verdict = decide([row(scene="left family out")], GateSettings(), {**OF_ARMS, "left_family_out": found})
+    assert verdict.verdict == "failed"
+    assert words in " ".join(verdict.reasons)
+
+
+def test_patients_are_not_asked_how_arms_were_foretold():
+    assert decide([within()], GateSettings(), CHECKS).verdict == "passed"
 
 
 def test_default_lightgbm_in_our_place_is_refused_in_words_a_reader_understands():

@@ -47,21 +47,21 @@ def pool():
 def test_a_resampling_goes_on_where_it_stopped(pool, tmp_path, monkeypatch):
     whole = resample(recipe(), pool, folds=3, repeats=1, seed=1)[0]
     cache, fitted = FoldCache(tmp_path / "folds"), []
-    honest = resampling._judge
+    honest = resampling.judge_fold
 
-    def stopped_at_the_third(recipe, pool, split):
+    def stopped_at_the_third(prepared, fold):
         if len(fitted) == 2:
             raise KeyboardInterrupt
-        fitted.append(split.name)
-        return honest(recipe, pool, split)
+        fitted.append(fold.split.name)
+        return honest(prepared, fold)
 
-    monkeypatch.setattr(resampling, "_judge", stopped_at_the_third)
+    monkeypatch.setattr(resampling, "judge_fold", stopped_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         resample(recipe(), pool, folds=3, repeats=1, seed=1, cache=cache)
     assert len(list(cache.folder.glob("*.npz"))) == 2
 
     again = []
-    monkeypatch.setattr(resampling, "_judge", lambda r, p, split: again.append(split.name) or honest(r, p, split))
+    monkeypatch.setattr(resampling, "judge_fold", lambda p, fold: again.append(fold.split.name) or honest(p, fold))
     resumed = resample(recipe(), pool, folds=3, repeats=1, seed=1, cache=cache)[0]
     assert len(again) == 1
     for ours, theirs in zip(whole.forecasts, resumed.forecasts, strict=True):

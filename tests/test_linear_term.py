@@ -13,7 +13,8 @@ from hypothesis.extra.numpy import arrays
 from features.contract import Column
 from models.inputs import logistic
 from models.linear import LinearTerm
-from models.linear_fit import EVIDENCE_SCALE, STRONGEST_PRIOR, fit_linear
+from models.linear_fit import EVIDENCE_SCALE, believed_penalties, fit_linear, live_columns
+from models.prior_variance import FIGURE
 from models.ridge_path import RidgePath
 from models.settings import LinearSettings
 from tests.invented_models import HISTOLOGIES, InventedEvidence, InventedTable, draw
@@ -85,22 +86,22 @@ def test_responders_of_n_equal_their_patients():
     np.testing.assert_allclose(arms.term.coefficients, patients.term.coefficients, atol=1e-11)
 
 
-def test_covariance_is_the_inverse_penalised_hessian():
-    fit = fitted(evidence=None)
+def believed(fit):
+    """Penalties of the covariance: what the cases say of each group, whatever the penalty of the fit."""
+    standardised = fit.term.standardised(MATRIX)
+    live = live_columns(standardised)
+    assert len(live) == MATRIX.shape[1]
+    return believed_penalties(standardised, live, TABLE.columns, CASES.y, ONES, None, DEFAULTS)
+
+
+@pytest.mark.parametrize("penalty", [10.0, 1000.0])
+def test_covariance_is_the_inverse_hessian_under_what_the_cases_say(penalty):
+    """A strong penalty does not make effects known: the prior of the covariance does not depend on it."""
+    fit = fitted(evidence=None, penalty=penalty)
     x = np.column_stack([np.ones(600), fit.term.standardised(MATRIX)])
     p = logistic(fit.value(MATRIX, None))
-    hessian = (x.T * (p * (1 - p))) @ x + np.diag([0.0, *[10.0] * MATRIX.shape[1]])
+    hessian = (x.T * (p * (1 - p))) @ x + np.diag([0.0, *believed(fit)])
     root = fit.covariance_root[:-1, :-1]
-    np.testing.assert_allclose(root @ root.T, np.linalg.inv(hessian)[1:, 1:], atol=1e-10)
-
-
-def test_a_strong_penalty_does_not_make_effects_known():
-    x = fitted(evidence=None).term.standardised(MATRIX)
-    strong = fitted(evidence=None, penalty=1000.0)
-    p = logistic(strong.value(MATRIX, None))
-    design = np.column_stack([np.ones(600), x])
-    hessian = (design.T * (p * (1 - p))) @ design + np.diag([0.0, *[STRONGEST_PRIOR] * MATRIX.shape[1]])
-    root = strong.covariance_root[:-1, :-1]
     np.testing.assert_allclose(root @ root.T, np.linalg.inv(hessian)[1:, 1:], atol=1e-10)
 
 
@@ -168,7 +169,7 @@ def test_what_training_never_knew_is_no_part_of_the_model():
     variance = (fit.covariance_root**2).sum(axis=1)
     assert fit.term.coefficients[-2:].tolist() == [0.0, 0.0]
     assert variance[-3] == 0.0
-    assert variance[-2] == pytest.approx(0.1)
+    assert variance[-2] == pytest.approx(FIGURE)
 
 
 def test_group_penalty_is_a_factor():

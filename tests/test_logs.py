@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from serving.errors import NotReady
@@ -20,6 +21,7 @@ from serving.openapi import EXAMPLE_CASE
 from serving.predictor import Predictor
 from serving.security.gatekeeper import Gatekeeper, SecuritySettings
 from serving.security.middleware import SecurityMiddleware
+from tests.audit_log import open_log
 from tests.served_app import DEV_TOKEN, SIGNED_IN, guarded_app
 
 SECRET = {
@@ -49,6 +51,15 @@ FAILURES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "in the path": ("GET", "/predictions/Jane-Q-Doe", {}),
     "in the query": ("GET", "/model?patient=Jane-Q-Doe", {}),
     "in a header": ("GET", "/model", {"headers": {"x-patient": "Jane-Q-Doe", "x-request-id": "MRN-44871"}}),
+    "bento": ("POST", "/bento/predict", {"json": {"case": {**SECRET, "histology": "Jane-Q-Doe"}}}),
+    "bento, another form": ("POST", "/bento/predict", {"json": {"Jane-Q-Doe": SECRET}}),
+    "rank, refused": ("POST", "/rank", {"json": {**SECRET, "limit": "Jane-Q-Doe"}}),
+    "outcome": ("POST", "/predictions/Jane-Q-Doe/outcome", {"json": {"best_response": "PR", "note": "Jane-Q-Doe"}}),
+    "outcome, refused": ("POST", "/predictions/x/outcome", {"json": {"best_response": "Jane-Q-Doe"}}),
+    "decision": ("POST", "/predictions/x/decision", {"json": {"decision": "taken", "Jane-Q-Doe": 1}}),
+    "idempotency key": ("POST", "/predict", {"json": SECRET, "headers": {"idempotency-key": "Jane-Q-Doe"}}),
+    "no idempotency key": ("POST", "/predict", {"json": SECRET, "headers": {"idempotency-key": "Jane-Q-Doe " * 30}}),
+    "login": ("POST", "/audit/login", {"json": {"token": "wrong-token", "user": "Jane-Q-Doe"}}),
     "odd method": ("JANE", "/predict", {}),
     "wrong token": ("POST", "/predict", {"content": BODY, "headers": {"authorization": "Bearer wrong-token"}}),
 }
@@ -84,6 +95,18 @@ def test_no_value_reaches_the_log(name: str, predictor: Predictor, lines: io.Str
     assert [one for one in found if one.get("event") == "answered" and one["status"] == response.status_code]
     for value in NEVER:
         assert value not in lines.getvalue()
+
+
+def test_a_log_that_takes_nothing_tells_no_value(predictor: Predictor, lines: io.StringIO, tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    with log.database.writing() as connection:
+        connection.execute(sa.text("ALTER TABLE heads RENAME TO away"))
+    client = TestClient(guarded_app(predictor, ServiceMetrics(), tmp_path, log), headers=SIGNED_IN)
+    assert client.post("/predict", json=SECRET).status_code == 503
+    assert "audit_unavailable" in lines.getvalue()
+    for value in NEVER:
+        assert value not in lines.getvalue()
+    log.close()
 
 
 def test_log_door_and_application_name_a_request_alike(lines: io.StringIO, tmp_path: Path) -> None:

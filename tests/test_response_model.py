@@ -157,7 +157,8 @@ def test_masking_an_input_does_not_narrow_the_interval_on_average():
 
 
 def test_interval_covers_the_truth_and_widens_where_data_are_thin():
-    training, fresh = draw(4000, seed=31), draw(4000, seed=32)
+    """The truth is that of the inputs: what nobody measures cannot be seen in one outcome per case, nor covered."""
+    training, fresh = draw(4000, seed=31, unmeasured=0.0), draw(4000, seed=32, unmeasured=0.0)
     settings = ResponseSettings(boosted=BoostedSettings(seeds=2), interval=IntervalSettings())
     model = fit_response(
         training.batch,
@@ -201,6 +202,14 @@ def test_answer_has_the_keys_of_the_design_and_is_json():
 def test_training_cases_that_cannot_be_fitted_are_refused(change, message):
     with pytest.raises(CannotFit, match=message):
         fit(cases=dataclasses.replace(CASES, **change))
+
+
+@pytest.mark.parametrize(("boosted", "folds"), [(True, 2), (False, 1)])
+def test_too_few_folds_are_refused_by_name(boosted, folds):
+    settings = dataclasses.replace(SMALL, folds=folds, boosted=dataclasses.replace(SMALL.boosted, on=boosted))
+    with pytest.raises(CannotFit, match=r"model\.folds.*out of fold"):
+        fit(settings)
+    fit(dataclasses.replace(settings, folds=folds + 1))
 
 
 def test_settings_refuse_a_misspelling_with_the_nearest_name():

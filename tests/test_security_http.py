@@ -20,7 +20,13 @@ from serving.security.routes import ROLES, ROUTES, rule_for
 from serving.security.routes import UNLISTED as UNLISTED_RULE
 from tests.guarded import Door, assert_refused, echo, token
 
-OPEN = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/audit/login"), ("POST", "/audit/login")}
+OPEN = {
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/audit/login"),
+    ("POST", "/audit/login"),
+    ("GET", "/audit/login/static/x/y"),
+}
 SOME = [
     (method, rule.pattern.replace("{id}", "7").replace("{name}", "case").replace("*", "x/y"), rule)
     for rule in ROUTES

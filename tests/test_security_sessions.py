@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import Request
+from fastapi import FastAPI, Request
 
-from serving.api import create_app
+from serving.one_shape import add_error_shape
 from serving.security.limits import Rate
 from serving.security.login import add_login_routes, csrf_field
 from serving.security.sessions import COOKIE, Sessions
@@ -17,10 +17,11 @@ from tests.guarded import Door, assert_refused, token
 
 
 class LoginDoor(Door):
-    """The guarded application without a model, with the login and one form."""
+    """A guarded application with the login and one form."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
-        app = create_app(lambda: None)
+        app = FastAPI()
+        add_error_shape(app)
 
         @app.post("/audit/review")
         async def review(request: Request) -> dict[str, str]:
@@ -31,7 +32,7 @@ class LoginDoor(Door):
             return {"page": "audit"}
 
         super().__init__(folder, app, **settings)
-        add_login_routes(app, self.gatekeeper)
+        add_login_routes(app, lambda: self.gatekeeper)
 
     def log_in(self, credentials: str) -> str:
         found = self.client.post("/audit/login", json={"token": credentials})
@@ -109,8 +110,6 @@ def test_a_session_that_a_token_opened_ends_with_the_token(door: LoginDoor) -> N
         (b'{"token": 7}', "application/json", 401),
         (b"[]", "application/json", 422),
         (b"{", "application/json", 400),
-        (b"token=", "application/x-www-form-urlencoded", 401),
-        (b"\xff&token=\xff", "application/x-www-form-urlencoded", 401),
         (b"token", "text/plain", 415),
         (b"x" * 20_000, "application/json", 413),
     ],
@@ -119,6 +118,24 @@ def test_bad_logins_are_refused(door: LoginDoor, body: bytes, kind: str, status:
     response = door.client.post("/audit/login", content=body, headers={"content-type": kind})
     assert response.status_code == status
     assert "set-cookie" not in response.headers
+
+
+@pytest.mark.parametrize("body", [b"token=", b"", b"token=wrong", b"\xff&token=\xff", b"token=a&token=b"])
+def test_a_form_that_fails_leads_back_to_the_page(door: LoginDoor, body: bytes) -> None:
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    response = door.client.post("/audit/login", content=body, headers=kind, follow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (303, "/audit/login?failed=1")
+    assert "set-cookie" not in response.headers
+
+
+def test_a_browser_that_is_not_known_is_led_to_the_login(door: LoginDoor) -> None:
+    page = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    found = door.client.get("/audit/predictions", headers=page, follow_redirects=False)
+    assert (found.status_code, found.headers["location"]) == (303, "/audit/login")
+    assert_refused(door.client.get("/auditor", headers=page), 401, "unauthenticated")
+    assert_refused(door.client.get("/model", headers=page), 401, "unauthenticated")
+    assert_refused(door.client.get("/audit"), 401, "unauthenticated")
+    assert_refused(door.client.post("/audit/review", headers=page), 401, "unauthenticated")
 
 
 def test_wrong_logins_run_out(tmp_path: Path) -> None:

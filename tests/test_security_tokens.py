@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jwt
 import pytest
 
-from serving.security.issuers import read_issuers
+from serving.security.gatekeeper import Gatekeeper, SecuritySettings
+from serving.security.issuers import Issuer, read_issuers
 from serving.security.refusals import IssuersRefused, Unauthenticated
-from serving.security.tokens import LONGEST_TOKEN, OnceInMemory, Tokens
+from serving.security.routes import Caller
+from serving.security.tokens import LONGEST_TOKEN, OnceInMemory, OnceStore, Tokens
 from tests.guarded import (
     AUDIENCE,
     HOOKS,
@@ -195,3 +197,32 @@ def test_tokens_are_what_pyjwt_reads(tokens: Tokens) -> None:
     assert read == claims(iat=read["iat"], exp=read["exp"])
     assert jwt.get_unverified_header(token())["kid"] == KID
     assert tokens.caller(token()).roles == {"predict"}
+
+
+def test_tokens_of_cds_clients_open_their_endpoint_and_nothing_else(tmp_path: Path) -> None:
+    path = issuers_file(tmp_path)
+    stored = json.loads(path.read_text())
+    entry = {**stored["issuers"][0], "issuer": "https://ehr.example", "cds_hooks": True}
+    del entry["audience"]
+    path.write_text(json.dumps({"issuers": [*stored["issuers"], entry]}))
+    asked: list[tuple[list[str], str]] = []
+
+    def hooks(issuers: Mapping[str, Issuer], _once: OnceStore) -> Callable[[str, str], Caller | None]:
+        def client(_token: str, at: str) -> Caller | None:
+            asked.append((list(issuers), at))
+            return Caller("token:https://ehr.example", frozenset({"predict"}), "token")
+
+        return client
+
+    settings = SecuritySettings(keys_folder=tmp_path / "keys", issuers_file=path)
+    sent = {"authorization": f"Bearer {token(iss='https://ehr.example', aud=None, jti='1')}"}
+    gatekeeper = Gatekeeper.from_settings(settings, OnceInMemory(), hooks)
+    assert gatekeeper.admit("POST", "/cds-services/x", sent, "here")[0].name == "token:https://ehr.example"
+    assert asked == [(["https://ehr.example"], "/cds-services/x")]
+    without = Gatekeeper.from_settings(settings, OnceInMemory())
+    for keeper, at in ((gatekeeper, "/predict"), (gatekeeper, "/fhir/metadata"), (without, "/cds-services/x")):
+        with pytest.raises(Unauthenticated):
+            keeper.admit("POST", at, sent, "here")
+    with pytest.raises(Unauthenticated):
+        gatekeeper.exchange(sent["authorization"].removeprefix("Bearer "), "here")
+    assert len(asked) == 1

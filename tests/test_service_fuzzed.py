@@ -1,6 +1,6 @@
 """The service under inputs that nobody thought of: schemathesis reads the OpenAPI document and sends what it allows.
 
-``ORP_FUZZ_EXAMPLES`` says how many per route and phase (default 4; ``make soak`` 400: 5,000 cases and more in all).
+``ORP_FUZZ_EXAMPLES`` says how many per route and phase (default 30, 500 and more in all; ``make soak`` 300, 5,000 and more).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.served_app import SIGNED_IN, guarded_app
 
 schemathesis = pytest.importorskip("schemathesis")
 
-EXAMPLES = int(os.environ.get("ORP_FUZZ_EXAMPLES", "400" if SOAK else "4"))
+EXAMPLES = int(os.environ.get("ORP_FUZZ_EXAMPLES", "300" if SOAK else "30"))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_no_input_breaks_the_service_or_its_description(described: Any, mode: st
     operations = [found.ok() for found in described.get_all_operations()]
     assert len(operations) >= 10
     sent = {one.label: _fuzz(one, schemathesis.GenerationMode(mode)) for one in operations if _has_input(one, mode)}
-    assert sum(sent.values()) >= (2_500 if SOAK else len(sent)), sent
+    assert sum(sent.values()) >= (2_500 if SOAK else 250), sent
 
 
 def _has_input(operation: Any, mode: str) -> bool:

@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 
 from features.case import read_case
 from oncorespond import app
-from serving.api import create_app
+from serving.metrics import ServiceMetrics
 from serving.predictor import Predictor
 from tests.conftest import SOAK
+from tests.served_app import SIGNED_IN, guarded_app
 from tests.strategies import CHECKPOINT_AGENTS, CLASSES, raw_cases
 
 CASES_OF_AN_EXAMPLE = 25
@@ -64,13 +65,17 @@ def test_base_and_contributions_are_the_log_odds(predictor: Predictor, raws: lis
         assert answer["interval"]["low"] <= answer["probability"] <= answer["interval"]["high"]
 
 
+@pytest.fixture(scope="module")
+def client(predictor: Predictor, tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    return TestClient(guarded_app(predictor, ServiceMetrics(), tmp_path_factory.mktemp("door")), headers=SIGNED_IN)
+
+
 @settings(max_examples=EXAMPLES)
 @given(raws=any_cases)
-def test_http_batch_and_one_by_one_agree(predictor: Predictor, raws: list[dict[str, Any]]) -> None:
+def test_http_batch_and_one_by_one_agree(predictor: Predictor, client: TestClient, raws: list[dict[str, Any]]) -> None:
     together = predictor.answers([read_case(raw) for raw in raws])
-    with TestClient(create_app(lambda: predictor)) as client:
-        batch = client.post("/predict/batch", json={"cases": raws}).json()["answers"]
-        alone = [client.post("/predict", json=raw).json() for raw in raws]
+    batch = client.post("/predict/batch", json={"cases": raws}).json()["answers"]
+    alone = [client.post("/predict", json=raw).json() for raw in raws]
     for ours, from_batch, from_one in zip(together, batch, alone, strict=True):
         assert _same(_numbers(ours), _numbers(from_batch))
         assert _same(_numbers(ours), _numbers(from_one))

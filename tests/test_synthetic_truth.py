@@ -2,12 +2,17 @@
 
 The counted bars (issue 4) are at 20,000 training cases (``make soak``). A tenth of that runs in every test run, with
 bars of its own: what the model reached there, and some room. Cohorts that are judged are other sites (``external``), of
-seeds on which nothing was chosen. Coverage is a mean over training cohorts: a single one of 2,000 cases may be as far
-off as 0.87 (checkpoint, seed 201) and as 0.98.
+seeds on which nothing was chosen (that was done on 101 to 105). Coverage is a mean over training cohorts: a single one
+of 2,000 cases may be as far off as 0.86 (checkpoint, realistic, seed 201) and as 0.98.
+
+How much wider rare histologies are is judged like with like: the same cases of the same histology, by a model that
+knows hundreds of them and by one that was shown 20. Between *different* histologies the width in probability says more
+of their response rates than of what is known of them: near 0 the same doubt on the log-odds is a narrow interval.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,6 +28,7 @@ from models.response_fit import fit_response
 from models.settings import BoostedSettings, ResponseSettings
 
 if TYPE_CHECKING:
+    from features.cohort import Cohort
     from models.response import Answers, ResponseModel
 
 SETTINGS = ResponseSettings(boosted=BoostedSettings(on=False))
@@ -34,7 +40,8 @@ SMALL, WHOLE, JUDGED = 2_000, 20_000, 2_000
 FEW, MANY = 30, 200
 """Training cases of a histology below which it is rare, and above which it is common."""
 
-NUMBERS = ("patient.albumin_g_per_dl", "patient.nlr", "patient.ecog", "patient.ldh_ratio_to_upper_limit")
+BURDENS = ("tmb.mut_per_mb", "tmb.exome_nonsynonymous_count", "tmb.blood_count")
+"""They measure one thing: while one is known, no other is missed, so they are masked together."""
 
 KINDS = [(family, missingness) for family in ("checkpoint", "targeted") for missingness in ("none", "realistic")]
 
@@ -56,8 +63,12 @@ class Judged:
         return (self.answers.scores.low <= self.truth) & (self.truth <= self.answers.scores.high)
 
     @property
+    def sd(self) -> Any:
+        return self.answers.scores.sd
+
+    @property
     def cases(self) -> Any:
-        return self.answers.inputs.histology_cases
+        return self.answers.inputs.histology_cases[:, 0]
 
 
 @cache
@@ -65,12 +76,9 @@ def _evidence(family: str) -> EvidenceTerm:
     return EvidenceTerm.fit([arm for arm in arms() if arm.family == family])
 
 
-@cache
-def judged(family: Any, missingness: Any, n: int, seed: int = SEED) -> Judged:
-    training = draw(family, n, seed, missingness=missingness)
-    fresh = draw(family, JUDGED, seed + 1, cohort="external", missingness=missingness)
+def _fitted(family: str, training: Cohort) -> ResponseModel:
     batch = training.batch()
-    model = fit_response(
+    return fit_response(
         batch,
         training.response,
         training.patient_ids,
@@ -79,6 +87,12 @@ def judged(family: Any, missingness: Any, n: int, seed: int = SEED) -> Judged:
         settings=SETTINGS,
         card={"name": f"{family}-response", "endpoint": "orr", "synthetic": True},
     ).model
+
+
+@cache
+def judged(family: Any, missingness: Any, n: int, seed: int = SEED) -> Judged:
+    fresh = draw(family, JUDGED, seed + 1, cohort="external", missingness=missingness)
+    model = _fitted(family, draw(family, n, seed, missingness=missingness))
     assert fresh.truth is not None
     return Judged(model, model.answers(fresh.batch()), fresh.truth.column("probability").to_numpy())
 
@@ -114,19 +128,52 @@ def test_error_and_coverage_at_a_tenth(family: str, missingness: str) -> None:
 
 @pytest.mark.parametrize(("family", "missingness"), KINDS)
 def test_masking_an_input_does_not_narrow_the_interval_on_average(family: str, missingness: str) -> None:
-    one = judged(family, missingness, SMALL)
-    batch = one.answers.batch
-    for path in NUMBERS:
-        masked = replace(batch, numbers={**batch.numbers, path: np.full(batch.n, np.nan)})
-        assert one.model.answers(masked).scores.sd.mean() >= one.answers.scores.sd.mean(), path
+    """Each number that any case has, prior lines among them."""
+    model = judged(family, missingness, SMALL).model
+    batch = draw(family, 500, SEED + 1, cohort="external", missingness=missingness).batch()
+    sd = model.answers(batch).scores.sd.mean()
+    known = {path for path, values in batch.numbers.items() if not np.isnan(values).all()}
+    inputs = [(path,) for path in sorted(known.difference(BURDENS))] + [BURDENS]
+    assert len(inputs) > 12
+    for paths in inputs:
+        masked = {**batch.numbers, **dict.fromkeys(paths, np.full(batch.n, np.nan))}
+        assert model.answers(replace(batch, numbers=masked)).scores.sd.mean() >= sd - 1e-12, paths
 
 
 @pytest.mark.parametrize("family", ["checkpoint", "targeted"])
 def test_rare_histologies_have_wider_intervals(family: str) -> None:
-    """On the log-odds: rare tumours of these cohorts respond rarely, and near 0 the same doubt is a narrower width."""
-    one = judged(family, "none", SMALL)
-    sd = one.answers.scores.sd
-    assert np.median(sd[one.cases < FEW]) >= 1.2 * np.median(sd[one.cases > MANY])
+    """Between different histologies, on the log-odds; see the head of this file."""
+    found = [judged(family, "none", SMALL, seed) for seed in SEEDS]
+    ratios = [np.median(one.sd[one.cases < FEW]) / np.median(one.sd[one.cases > MANY]) for one in found]
+    assert np.mean(ratios) >= 1.3  # seen: 1.44 and 1.45
+
+
+@pytest.mark.parametrize("family", ["checkpoint", "targeted"])
+def test_a_histology_that_is_made_rare_has_half_as_wide_intervals_again(family: str) -> None:
+    """The most common histology; under ``make soak`` the two most common."""
+    whole = draw(family, 4_000, SEED, missingness="none")
+    fresh = draw(family, JUDGED, SEED + 1, cohort="external", missingness="none")
+    histology, asked = _histologies(whole), _histologies(fresh)
+    names, counts = np.unique(histology, return_counts=True)
+    common = names[np.argsort(-counts, kind="stable")][: 2 if os.environ.get("ORP_SOAK") else 1]
+    assert (np.sort(counts)[-2:] > MANY).all()
+    widths = _width(_fitted(family, whole).answers(fresh.batch()))
+    ratios = []
+    for name in common:
+        rows = np.flatnonzero(histology == name)
+        thinned = whole.take(np.sort(np.append(np.flatnonzero(histology != name), rows[: FEW - 10])))
+        rare = _width(_fitted(family, thinned).answers(fresh.batch()))
+        ratios.append(np.median(rare[asked == name]) / np.median(widths[asked == name]))
+    print(f"\n{family}: {dict(zip(common.tolist(), np.round(ratios, 2).tolist(), strict=True))}")
+    assert np.mean(ratios) >= 1.5
+
+
+def _histologies(cohort: Cohort) -> Any:
+    return np.array(cohort.batch().texts["histology"].texts(), dtype=np.str_)
+
+
+def _width(answers: Answers) -> Any:
+    return answers.scores.high - answers.scores.low
 
 
 BARS = {"none": 0.04, "realistic": 0.07}

@@ -5,6 +5,7 @@ What does not help is off by default (experiment file); this is the table that s
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,14 @@ import numpy as np
 from models.bootstrap import RESAMPLES, Estimate, estimate, resample_counts
 from models.metrics import auroc, brier, log_loss
 from training.evaluate import auroc_error
+from training.fit import TERMS
 from training.further import FurtherTable
 from training.judged import MODEL
-from training.resampling import resample
+from training.prepared import Fold
+from training.resampling import judge_folds, scenes_of
+from training.split import repeated_folds
 from training.within_cohorts import over_cohorts
+from training.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +31,6 @@ if TYPE_CHECKING:
     from training.further import Cell
     from training.judged import FloatArray, Scene
     from training.pool import Pool
-
-TERMS = ("evidence", "linear", "boosted")
 
 COMBINATIONS = (
     ("evidence",),
@@ -71,7 +74,7 @@ def ablation_table(
     repeats: int,
     seed: int,
     resamples: int = RESAMPLES,
-    workers: int = 1,
+    workers: int | Workers = 1,
     each: Callable[[str], None] | None = None,
 ) -> FurtherTable:
     """Resample every combination of terms on the same folds and compare each with all of them, patient by patient.
@@ -84,33 +87,26 @@ def ablation_table(
         Of the resampling; the same for every combination.
     resamples
         Of the paired bootstrap over patients, stratified by cohort.
+    workers
+        Processes, or those of the run, which hold this recipe and pool.
     """
-    bare = replace(recipe, comparators=())
     asked = [terms for terms in COMBINATIONS if recipe.evidence is not None or "evidence" not in terms]
+    splits = list(
+        repeated_folds(pool.patients, pool.outcome, pool.source, folds=folds, repeats=repeats, seed=seed),
+    )
     judged: dict[tuple[str, ...], Sequence[Scene]] = {}
-    for terms in asked:
-        judged[terms] = resample(
-            with_terms(bare, terms), pool, folds=folds, repeats=repeats, seed=seed, workers=workers
-        )
-        if each is not None:
-            each(" + ".join(terms))
+    with ExitStack() as stack:
+        shared = workers if isinstance(workers, Workers) else stack.enter_context(Workers(recipe, pool, workers))
+        for terms in asked:
+            done = judge_folds([Fold(split, comparators=(), terms=terms) for split in splits], shared)
+            judged[terms] = scenes_of(replace(recipe, comparators=()), pool, done, repeats)
+            if each is not None:
+                each(" + ".join(terms))
     whole = judged[asked[-1]]
     now = _switched_on(recipe)
     rows = tuple(_row(terms, scenes, whole, now, resamples, seed) for terms, scenes in judged.items())
     notes = (f"{repeats} x {folds} folds, the same for every row; differences: paired bootstrap over patients.",)
     return FurtherTable("ablation", "Ablation: which term earns its place", COLUMNS, rows, notes)
-
-
-def with_terms(recipe: Recipe, terms: Sequence[str]) -> Recipe:
-    """Return the recipe with exactly these terms switched on."""
-    settings = recipe.settings
-    changed = replace(
-        settings,
-        evidence="evidence" in terms,
-        linear=replace(settings.linear, on="linear" in terms),
-        boosted=replace(settings.boosted, on="boosted" in terms),
-    )
-    return replace(recipe, settings=changed, evidence=recipe.evidence if "evidence" in terms else None)
 
 
 def _switched_on(recipe: Recipe) -> tuple[str, ...]:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training import figures, figures_cases, figures_explained, figures_forest
+from training import figures, figures_cases, figures_explained, figures_forest, figures_tables
 from training.judged import MODEL, WHERE_LORIS, Row, Scene
 from training.resampling import beside_loris
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from matplotlib.figure import Figure
 
+    from training.further import FurtherTable
     from training.report import ReportData
 
 JUDGED, ACROSS, MOVES, CASES = (
@@ -88,18 +89,31 @@ def _across(data: ReportData) -> Iterator[Drawn]:
     if ours:
         figure = figures_forest.forest(ours, FOREST_METRICS, "Our model by cohort", data.synthetic)
         yield Drawn("forest-cohorts", ACROSS, "Forest plot of our model by cohort", figure)
-    for name, metric, title in (
-        ("forest-auroc", "auroc", "Does it rank: every predictor"),
-        ("forest-citl", "citl", "Is the number right: every predictor"),
-    ):
+    for scene in dict.fromkeys(row.scene for row in rows):
+        yield from _every_predictor([row for row in rows if row.scene == scene], scene, data.synthetic)
+    for table in data.further:
+        yield from _of_table(table, data.synthetic)
+
+
+def _every_predictor(rows: Sequence[Row], scene: str, synthetic: bool) -> Iterator[Drawn]:
+    for metric, question in (("auroc", "Does it rank"), ("citl", "Is the number right")):
         shown = [row for row in rows if _drawn_row(row, metric)]
         if shown:
-            figure = figures_forest.forest(shown, (metric,), title, data.synthetic)
-            yield Drawn(name, ACROSS, f"Forest plot. {title}", figure)
-    for table in data.further:
-        found = figures_forest.forest_of_table(table, FOREST_METRICS, data.synthetic)
-        if found is not None:
-            yield Drawn(f"forest-{_slug(table.name)}", ACROSS, f"Forest plot. {table.title}", found)
+            title = f"{question}? Every predictor, {scene}"
+            figure = figures_forest.forest(shown, (metric,), title, synthetic)
+            yield Drawn(f"forest-{metric}-{_slug(scene)}", ACROSS, f"Forest plot. {title}", figure)
+
+
+def _of_table(table: FurtherTable, synthetic: bool) -> Iterator[Drawn]:
+    own = figures_tables.OF_TABLE.get(table.name)
+    if own is not None:
+        figure = own(table, synthetic)
+        if figure is not None:
+            yield Drawn(_slug(table.name), ACROSS, table.title, figure)
+        return
+    found = figures_forest.forest_of_table(table, FOREST_METRICS, synthetic)
+    if found is not None:
+        yield Drawn(f"forest-{_slug(table.name)}", ACROSS, f"Forest plot. {table.title}", found)
 
 
 def _drawn_row(row: Row, metric: str) -> bool:
@@ -110,7 +124,7 @@ def _explained(data: ReportData) -> Iterator[Drawn]:
     if not data.answered:
         return
     first = data.answered[0]
-    words = f"{first.cohort}, {first.answers.n} cases"
+    words = f"{first.whose}, {first.answers.n} cases"
     drawn = {
         "groups": ("Bars: mean contribution by group", figures_explained.groups),
         "contributions": ("Beeswarm of every patient's contributions, by feature", figures_explained.swarm),
@@ -123,11 +137,11 @@ def _explained(data: ReportData) -> Iterator[Drawn]:
 
 
 def _cases(data: ReportData) -> Iterator[Drawn]:
-    for one in data.answered:
+    for one in data.by_cohort:
         if len(one.outcome) >= figures_cases.WIDTH_GROUPS:
             figure = figures_cases.intervals(one, data.synthetic)
             words = f"Observed rate by width of the interval, {one.words}"
             yield Drawn(f"intervals-{_slug(one.cohort)}", CASES, words, figure)
-    if data.answered:
-        figure = figures_cases.missingness(data.answered, data.synthetic)
+    if data.by_cohort:
+        figure = figures_cases.missingness(data.by_cohort, data.synthetic)
         yield Drawn("missingness", CASES, "Share of cases in which each field is unknown, by cohort", figure)

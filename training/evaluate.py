@@ -7,7 +7,7 @@ patients of the first repeat, moved to that mean; the standard deviation over re
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +25,14 @@ from models.metrics_calibration import (
 from models.pooling import Pooled, pool_inverse_variance, pool_random_effects
 from models.undefined import why_undefined
 from training.judged import MODEL, Forecast, Row, Scene
+from training.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from models.metrics_calibration import CurveDistance
     from training.judged import FloatArray
+    from training.prepared import Prepared
 
 RANKS: dict[str, Callable[..., Any]] = {"auroc": auroc, "auprc": auprc}
 """Metrics of any score."""
@@ -43,6 +46,9 @@ FITS: dict[str, Callable[..., Any]] = {
     "ici": integrated_calibration_index,
 }
 """Metrics of what lies in 0 to 1 and is read as a probability."""
+
+ICI = "ici"
+"""Of the metrics above the one that comes from the same curve as E50 and E90, worked out once for all three."""
 
 REFERENCES = ("histology_base_rate", "class_average")
 """Base rates that our Brier skill is measured against: the first that a scene has."""
@@ -84,6 +90,7 @@ def evaluate(
     resamples: int = RESAMPLES,
     seed: int = 0,
     each: Callable[[str], None] | None = None,
+    workers: Workers | None = None,
 ) -> Evaluation:
     """Judge every predictor of every scene.
 
@@ -94,15 +101,41 @@ def evaluate(
     resamples, seed
         Of the bootstrap.
     each
-        Called with a few words before each row, for a progress bar.
+        Called with a few words after each row, for a progress bar.
+    workers
+        Those of the run; None does everything here.
     """
-    rows: list[Row] = []
+    asked = [_Asked(i, place, scene, resamples, seed) for i, (place, scene) in enumerate(_one_by_one(scenes))]
+    rows: dict[int, Row] = {}
+    for i, row in (workers or Workers.here()).run(_judge_asked, asked):
+        rows[i] = row
+        if each is not None:
+            each(f"{row.scene} {row.cohort}: {row.predictor}")
+    return Evaluation(tuple(rows[i] for i in sorted(rows)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """One row to judge: which forecast of a scene that holds no more than judging it needs."""
+
+    number: int
+    place: int
+    scene: Scene
+    resamples: int
+    seed: int
+
+
+def _one_by_one(scenes: Iterable[Scene]) -> Iterator[tuple[int, Scene]]:
     for scene in scenes:
         for forecast in scene.forecasts:
-            if each is not None:
-                each(f"{scene.name} {scene.cohort}: {forecast.predictor}")
-            rows.append(judge(scene, forecast, resamples=resamples, seed=seed))
-    return Evaluation(tuple(rows))
+            beside = (MODEL, *REFERENCES)
+            needed = tuple(one for one in scene.forecasts if one is forecast or one.predictor in beside)
+            yield needed.index(forecast), replace(scene, forecasts=needed)
+
+
+def _judge_asked(_: Prepared, asked: _Asked) -> tuple[int, Row]:
+    forecast = asked.scene.forecasts[asked.place]
+    return asked.number, judge(asked.scene, forecast, resamples=asked.resamples, seed=asked.seed)
 
 
 def judge(scene: Scene, forecast: Forecast, *, resamples: int = RESAMPLES, seed: int = 0) -> Row:
@@ -115,9 +148,9 @@ def judge(scene: Scene, forecast: Forecast, *, resamples: int = RESAMPLES, seed:
     if n < FEWEST_CASES or events < FEWEST_EVENTS:
         words = _joined(f"{n} cases and {events} events are too few to score", note)
         return Row(scene.name, scene.cohort, forecast.predictor, n, events, forecast.is_probability, {}, note=words)
-    metrics, spread = _estimates(scene, forecast, resamples, seed)
-    if forecast.on_unit_scale:
-        metrics |= _curve(y, values, weight)
+    curves = [curve_distance(y, one, weight) for one in values] if forecast.on_unit_scale else []
+    metrics, spread = _estimates(scene, forecast, curves, resamples, seed)
+    metrics |= _of_curves(curves)
     return Row(
         scene.name,
         scene.cohort,
@@ -149,7 +182,7 @@ def _joined(*parts: str) -> str:
 
 
 def _estimates(
-    scene: Scene, forecast: Forecast, resamples: int, seed: int
+    scene: Scene, forecast: Forecast, curves: Sequence[CurveDistance], resamples: int, seed: int
 ) -> tuple[dict[str, Estimate], dict[str, float]]:
     held = forecast.known
     y, values, weight = scene.outcome[held], forecast.values[:, held], scene.weights[held]
@@ -161,7 +194,10 @@ def _estimates(
     each = {
         name: np.array([float(now[name](y, row, weight)) for now, row in zip(repeats, values, strict=True)])
         for name in metrics
+        if name != ICI
     }
+    if curves:
+        each[ICI] = np.array([one.ici for one in curves])
     moved = {name: _moved(one, float(each[name].mean())) for name, one in drawn.items()}
     return moved, {name: float(found.std(ddof=1)) for name, found in each.items()}
 
@@ -191,10 +227,9 @@ def _moved(one: Estimate, value: float) -> Estimate:
     return Estimate(value, one.low + shift, one.high + shift, one.undefined)
 
 
-def _curve(outcome: FloatArray, values: FloatArray, weight: FloatArray) -> dict[str, Estimate]:
-    found = [curve_distance(outcome, row, weight) for row in values]
-    nan = float("nan")
-    return {name: Estimate(float(np.mean([getattr(one, name) for one in found])), nan, nan) for name in ("e50", "e90")}
+def _of_curves(curves: Sequence[CurveDistance]) -> dict[str, Estimate]:
+    nan, names = float("nan"), ("e50", "e90") if curves else ()
+    return {name: Estimate(float(np.mean([getattr(one, name) for one in curves])), nan, nan) for name in names}
 
 
 def _against_model(scene: Scene, forecast: Forecast) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.stats import binom, norm
 
 from features.from_cases import batch_of
+from models.bootstrap import RESAMPLES, Estimate, estimate, resample_counts
 from models.evidence import EvidenceTerm
 from models.evidence_arms import MOST_PATIENTS, rows_of
 from models.evidence_data import sigmoid
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 GROUPS_OF_FAMILIES = 10
 """Groups in which variances are learned without the families that are judged by them."""
+
+SEED = 2026
+"""Of the resamples of trial families."""
 
 LEAST_FOR_CORRELATION = 20
 """Patients an arm needs to count in the correlation (issue 4)."""
@@ -83,12 +87,23 @@ class LeaveFamilyOut:
     table: tuple[ArmForetold, ...]
 
     @property
+    def less_than_class_average(self) -> Estimate:
+        """Return the error less that of the class average, with its interval over trial families drawn whole."""
+        less = np.abs(_rates(self.table) - _observed(self.table))
+        less -= np.abs(_class_average(self.table) - _observed(self.table))
+        weight, families = _weights(self.table), np.array([one.trial_family for one in self.table])
+        blocks = resample_counts(families, np.zeros(len(families)), RESAMPLES, SEED)
+        drawn = [(counts * weight) @ less / ((counts * weight).sum(axis=1)) for counts in blocks]
+        return estimate(_mean(less, weight), np.concatenate(drawn))
+
+    @property
     def excess(self) -> float:
         """Return the error beyond chance."""
         return self.mean_absolute_error - self.chance
 
     def summary(self) -> dict[str, Any]:
         """Return the figures, JSON-ready."""
+        less = self.less_than_class_average
         return {
             "family": self.family,
             "arms": self.arms,
@@ -99,6 +114,7 @@ class LeaveFamilyOut:
             "excess": self.excess,
             "correlation": self.correlation,
             "coverage_90": self.coverage,
+            "less_than_class_average": {"value": less.value, "low": less.low, "high": less.high},
             "with_evidence": self.covered,
         }
 
@@ -171,9 +187,7 @@ def _foretold(row: ArmRow, log_odds: float, deviation: float, covered: bool) -> 
 
 
 def _judged(family: str, table: Sequence[ArmForetold]) -> LeaveFamilyOut:
-    observed = np.array([one.observed for one in table])
-    rate = np.array([one.foretold for one in table])
-    weight = np.array([min(one.n, MOST_PATIENTS) for one in table], dtype=np.float64)
+    observed, rate, weight = _observed(table), _rates(table), _weights(table)
     large = np.array([one.n >= LEAST_FOR_CORRELATION for one in table])
     return LeaveFamilyOut(
         family=family,
@@ -187,6 +201,18 @@ def _judged(family: str, table: Sequence[ArmForetold]) -> LeaveFamilyOut:
         covered=float(np.mean([one.covered for one in table])),
         table=tuple(table),
     )
+
+
+def _observed(table: Sequence[ArmForetold]) -> FloatArray:
+    return np.array([one.observed for one in table])
+
+
+def _rates(table: Sequence[ArmForetold]) -> FloatArray:
+    return np.array([one.foretold for one in table])
+
+
+def _weights(table: Sequence[ArmForetold]) -> FloatArray:
+    return np.array([min(one.n, MOST_PATIENTS) for one in table], dtype=np.float64)
 
 
 def _mean(values: FloatArray, weight: FloatArray) -> float:

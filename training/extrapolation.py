@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from training.further import Cell
     from training.pool import Pool
     from training.same_patients import Twins
+    from training.workers import Workers
 
 LEFT_COLUMNS = (("left_out", "left out"), ("predictor", "predictor"), *COLUMNS, ("note", "note"))
 
@@ -32,6 +33,7 @@ def extrapolation_table(
     resamples: int = RESAMPLES,
     seed: int = 0,
     each: Callable[[str], None] | None = None,
+    workers: Workers | None = None,
 ) -> FurtherTable:
     """Leave out each level and score it, cohort by cohort; levels with too few cases are named in the notes.
 
@@ -41,10 +43,12 @@ def extrapolation_table(
         Shape (n,): what is left out together.
     what
         ``histology`` or ``therapy class``, for title and file.
+    workers
+        Those of the run, which hold this recipe and pool; None does everything here.
     """
     rows: list[dict[str, Cell]] = []
     scored = set()
-    for level, scenes in left_levels(recipe, pool, levels, f"leave one {what} out", twins, each):
+    for level, scenes in left_levels(recipe, pool, levels, f"leave one {what} out", twins, each, workers):
         scored.add(level)
         for predictor in dict.fromkeys(one.predictor for scene in scenes for one in scene.forecasts):
             judged = over_cohorts(scenes, predictor, resamples=resamples, seed=seed)

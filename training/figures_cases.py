@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from features.batch_rows import rows_of
 from features.describe import missing
 from models.pooling import exact_interval
 from training.palette import BLACK, BLUE, MARKERS, STYLES, blank, plain
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from models.response import Answers
     from training.judged import FloatArray, Scene
@@ -49,9 +51,30 @@ class AnsweredCases:
     truth: FloatArray | None = None
 
     @property
+    def whose(self) -> str:
+        """Whose cases these are: the cohort, or how many cohorts together."""
+        together = self.cohort.count("+") + 1
+        return self.cohort if together == 1 else f"{together} cohorts together"
+
+    @property
     def words(self) -> str:
         """Whose cases these are, for a title."""
-        return self.cohort if self.role == "external" else f"{self.cohort} (fitted on these cases)"
+        return self.whose if self.role == "external" else f"{self.whose} (fitted on these cases)"
+
+    def part(self, cohort: str, rows: NDArray[Any]) -> AnsweredCases:
+        """Return the answers to some of the cases, under the name of their cohort."""
+        whole = self.answers
+        scores = {one.name: getattr(whole.scores, one.name) for one in fields(whole.scores)}
+        cut = {name: values[rows] if isinstance(values, np.ndarray) else values for name, values in scores.items()}
+        answers = replace(
+            whole,
+            batch=rows_of(whole.batch, rows),
+            inputs=whole.inputs.take(rows),
+            scores=type(whole.scores)(**cut),
+            abstains={code: flags[rows] for code, flags in whole.abstains.items()},
+        )
+        truth = None if self.truth is None else self.truth[rows]
+        return AnsweredCases(cohort, self.role, answers, self.outcome[rows], truth)
 
 
 def against_truth(scene: Scene, truth: FloatArray) -> Figure:
@@ -149,19 +172,26 @@ def missingness(cases: Sequence[AnsweredCases], synthetic: bool) -> Figure:
     found = [{name: n / one.answers.n for name, n in missing(one.answers.batch).items()} for one in cases]
     fields = sorted({name for each in found for name in each}, key=lambda name: _mean(found, name))
     fields = [name for name in fields if any(each.get(name, 1.0) > 0 for each in found)][-MOST_FIELDS:]
-    figure = blank(7.4, 1.2 + 0.21 * max(3, len(fields)), synthetic)
+    figure = blank(8.4, 1.6 + 0.23 * max(3, len(fields)), synthetic)
     axes = figure.subplots()
     for place, name in enumerate(fields):
         axes.axhline(place, color="0.92", lw=0.8, zorder=0)
         for k, each in enumerate(found):
             colour, _ = STYLES[k % len(STYLES)]
+            shift = 0.3 * (k / max(1, len(found) - 1) - 0.5)
             label = cases[k].cohort if place == 0 else None
             axes.plot(
-                each.get(name, 1.0), place, MARKERS[k % len(MARKERS)], color=colour, ms=5, label=label, mfc="none"
+                each.get(name, 1.0),
+                place - shift,
+                MARKERS[k % len(MARKERS)],
+                color=colour,
+                ms=5,
+                label=label,
+                mfc="none",
             )
     axes.set_yticks(range(len(fields)), [name.replace("_", " ").replace(".", ": ") for name in fields], fontsize=7.5)
     axes.set(xlabel="share of cases in which it is unknown", xlim=(-0.02, 1.02), ylim=(-0.7, len(fields) - 0.3))
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=4)
     plain(axes, "What was not known, by field and cohort (unknown is never filled in)")
     return figure
 

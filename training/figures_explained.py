@@ -6,6 +6,7 @@ anew. What kind of SHAP each term is stands in the model card.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +59,7 @@ def swarm(answers: Answers, synthetic: bool, words: str) -> Figure:
     bars, dots = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.6])
     map_ = colormaps["cividis"]
     for place, f in enumerate(order):
+        dots.axhline(-place, color="0.93", lw=0.8, zorder=0)
         bars.barh(-place, size[f], color=GROUP_COLOURS.get(model.feature_groups[f], BLACK), height=0.7)
         _swarm_line(dots, phi[:, f], values[:, f], -place, map_)
     names = [feature_title(model.feature_names[f]) for f in order]
@@ -148,14 +150,31 @@ def dependence(answers: Answers, synthetic: bool, words: str) -> Figure | None:
         feature = model.table.features[f - offset]
         colour = GROUP_COLOURS.get(feature.group, BLACK)
         _dependence(axes, values[:, f], phi[:, f], colour)
-        axes.set_xlabel(f"{feature_title(feature.name)} ({model.table.columns[feature.columns[0]].unit})", fontsize=8.5)
         axes.tick_params(labelsize=8)
+        unit = _in_own_unit(axes, model.table.columns[feature.columns[0]].unit)
+        axes.set_xlabel(f"{feature_title(feature.name)} ({unit})", fontsize=8.5)
         plain(axes)
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
     figure.supylabel("contribution (log-odds)", fontsize=9)
     figure.suptitle(f"Contribution by value. {words}", fontsize=10, x=0.01, ha="left")
     return figure
+
+
+ROUND = (0, 1, 3, 10, 30, 100, 300, 1000, 3000)
+"""Values that are written along a logarithmic axis, in the feature's own unit."""
+
+
+def _in_own_unit(axes: Axes, unit: str) -> str:
+    """Label an axis of log2(1 + value) with values; return the unit that the labels are in."""
+    own = re.fullmatch(r"log2\(1\s*\+\s*(.+)\)", unit)
+    if own is None:
+        return unit
+    low, high = axes.get_xlim()
+    ticks = [value for value in ROUND if low <= np.log2(1 + value) <= high]
+    axes.set_xticks([float(np.log2(1 + value)) for value in ticks], [str(value) for value in ticks])
+    axes.set_xlim(low, high)
+    return f"{own[1]}, logarithmic"
 
 
 def _is_number(value: FloatArray) -> bool:

@@ -25,7 +25,7 @@ NEUTRAL = {"auroc": 0.5, "citl": 0.0, "slope": 1.0}
 LINE_INCHES = 0.235
 """Height of one line."""
 
-MOST_LINES = 60
+MOST_LINES = 100
 """Lines of one figure; it says how many more the tables hold."""
 
 
@@ -52,7 +52,7 @@ def forest(rows: Sequence[Row], metrics: Sequence[str], title: str, synthetic: b
     for label, (_, row) in zip(panels[0].get_yticklabels(), lines, strict=True):
         label.set_fontweight("bold" if row is None or row.predictor == MODEL else "normal")
     panels[0].set_ylim(len(lines) - 0.4, -0.6)
-    tail = f" ({more} more in the tables or too small to score)" if more else ""
+    tail = f"\n({more} more in the tables, or too small to score)" if more else ""
     figure.suptitle(f"{title}, 95% intervals{tail}", fontsize=10, x=0.01, ha="left")
     return figure
 
@@ -100,7 +100,8 @@ def _dress(axes: Axes, metric: str) -> None:
 def forest_of_table(table: FurtherTable, metrics: Sequence[str], synthetic: bool) -> Figure | None:
     """Draw the metrics of a further table (subgroups, what was left out), a line per row; None when it has none.
 
-    A row's label is its first words: the cells before the first number with an interval.
+    A row's label is its first words: those before the first number with an interval. Where the table says in which
+    range a new cohort is expected (``<metric>_new_cohort``), a thin line shows it.
     """
     held = [metric for metric in metrics if any(_finite(row.get(metric)) for row in table.rows)]
     rows = [row for row in table.rows if any(_finite(row.get(metric)) for metric in held)][:MOST_LINES]
@@ -111,13 +112,23 @@ def forest_of_table(table: FurtherTable, metrics: Sequence[str], synthetic: bool
     for panel, metric in zip(panels, held, strict=True):
         for place, row in enumerate(rows):
             cell = row.get(metric)
+            _expected(panel, place, row.get(f"{metric}_new_cohort"))
             if isinstance(cell, Estimate) and np.isfinite(cell.value):
-                _mark(panel, place, cell, ours=True)
+                _mark(panel, place, cell, ours=row.get("predictor", MODEL) == MODEL)
         _dress(panel, metric)
     panels[0].set_yticks(range(len(rows)), [_label(table, row) for row in rows], fontsize=7.5)
     panels[0].set_ylim(len(rows) - 0.4, -0.6)
-    figure.suptitle(f"{table.title}, 95% intervals", fontsize=10, x=0.01, ha="left")
+    new = any(key.endswith("_new_cohort") for key, _ in table.columns)
+    thin = "; thin: where a new cohort is expected" if new else ""
+    figure.suptitle(f"{table.title}, 95% intervals{thin}", fontsize=10, x=0.01, ha="left")
     return figure
+
+
+def _expected(axes: Axes, place: int, said: object) -> None:
+    """Draw a prediction interval as the table writes it ("0.434 to 0.856"); a dash draws nothing."""
+    if isinstance(said, str) and " to " in said:
+        low, high = (float(end) for end in said.split(" to "))
+        axes.plot([low, high], [place, place], color="0.6", lw=0.9, zorder=1)
 
 
 def _finite(cell: object) -> bool:
@@ -125,6 +136,12 @@ def _finite(cell: object) -> bool:
 
 
 def _label(table: FurtherTable, row: Mapping[str, Any]) -> str:
-    words = [str(row[key]) for key, _ in table.columns if isinstance(row.get(key), str) and key != "note"]
+    words: list[str] = []
+    for key, _ in table.columns:
+        cell = row.get(key)
+        if isinstance(cell, Estimate):
+            break
+        if isinstance(cell, str) and key != "note":
+            words.append(TITLES.get(cell, cell) if key == "predictor" else cell)
     counts = f"  {row['events']}/{row['n']}" if "events" in row and "n" in row else ""
     return ": ".join(words[:3]) + counts

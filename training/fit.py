@@ -9,11 +9,13 @@ from features.table import FeatureTable
 from models.comparators import PUBLISHED
 from models.comparators_fitted import BaseRate, DefaultLightGbm, HistologyBaseRate, PlainLogistic, RecalibratedLoris
 from models.loris import only_loris_inputs
+from models.recalibration import shift_sd
 from models.response_fit import fit_response
 from training.judged import MODEL
+from training.known import KnownEvidence, RememberedTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from features.batch import Batch
     from models.comparators import Comparator
@@ -21,10 +23,17 @@ if TYPE_CHECKING:
     from models.response import EvidenceLike, ResponseModel
     from models.settings import ResponseSettings
     from training.judged import FloatArray
-    from training.pool import Pool
+    from training.known import Part
+    from training.pool import Cases, Pool
+
+SHIFT_SD = "__shift_sd"
+"""Name under which a fold's forecasts carry the prior of a new cohort's level (:attr:`Contenders.shift_sd`)."""
 
 LORIS_INPUTS = "loris_inputs"
 """Name of the comparator that is our own linear model on LORIS's six inputs."""
+
+TERMS = ("evidence", "linear", "boosted")
+"""Terms of the equation, in its order."""
 
 BESIDE_LORIS_INPUTS = ("alterations", "mismatch_repair", "therapy")
 """Builders that have nothing to say when only LORIS's inputs are known."""
@@ -55,6 +64,18 @@ class Recipe:
     described_weight: float = 0.0
 
 
+def with_terms(recipe: Recipe, terms: Sequence[str]) -> Recipe:
+    """Return the recipe with exactly these terms switched on."""
+    settings = recipe.settings
+    changed = replace(
+        settings,
+        evidence="evidence" in terms,
+        linear=replace(settings.linear, on="linear" in terms),
+        boosted=replace(settings.boosted, on="boosted" in terms),
+    )
+    return replace(recipe, settings=changed, evidence=recipe.evidence if "evidence" in terms else None)
+
+
 @dataclass(frozen=True, eq=False)
 class Contenders:
     """A fitted model and the rivals that were fitted on the same cases."""
@@ -62,6 +83,11 @@ class Contenders:
     model: ResponseModel
     rivals: tuple[Comparator, ...]
     loris_inputs: ResponseModel | None
+
+    @property
+    def shift_sd(self) -> float:
+        """Prior standard deviation of a new cohort's level, as the model estimated it between its own cohorts."""
+        return shift_sd(self.model.calibration)
 
     def forecasts(self, batch: Batch) -> tuple[dict[str, FloatArray], Any]:
         """Return every predictor's numbers by name, and which cases the model answered (the abstained have numbers)."""
@@ -74,28 +100,44 @@ class Contenders:
 
 def fit_model(recipe: Recipe, pool: Pool) -> ResponseModel:
     """Fit the feature table and the equation on the cases of a pool."""
-    return _fit(recipe, pool, pool.batch())
+    return _fit(recipe, pool.cases)
 
 
-def _fit(recipe: Recipe, pool: Pool, batch: Batch) -> ResponseModel:
-    table = FeatureTable.for_family(recipe.family, recipe.leave_out).fit(batch)
+def _fit(recipe: Recipe, cases: Cases, parts: Sequence[Part] = ()) -> ResponseModel:
+    batch = cases.batch
+    unfitted = FeatureTable.for_family(recipe.family, recipe.leave_out)
+    table = unfitted.fit(batch)
     card = {"name": recipe.name, **(recipe.card or {})}
+    evidence = recipe.evidence
     return fit_response(
         batch,
-        pool.outcome,
-        pool.patients.tolist(),
-        table=table,
-        evidence=recipe.evidence,
+        cases.outcome,
+        cases.patients.tolist(),
+        table=RememberedTable(unfitted, table, parts) if parts else table,
+        evidence=KnownEvidence(evidence, parts) if parts and evidence is not None else evidence,
         settings=recipe.settings,
         card=card,
         described=recipe.described and recipe.described.weighing(recipe.described_weight * batch.n),
+        sites=None if cases.sites is None else cases.sites.tolist(),
     ).model
 
 
 def fit_contenders(recipe: Recipe, pool: Pool) -> Contenders:
-    """Fit the model and every rival on the same cases."""
-    model = fit_model(recipe, pool)
-    batch, y, names = pool.batch(), pool.outcome, recipe.comparators
+    """Fit the model and every rival on the cases of a pool."""
+    return contenders_of(recipe, pool.cases)
+
+
+def contenders_of(recipe: Recipe, cases: Cases, parts: Sequence[Part] = ()) -> Contenders:
+    """Fit the model and every rival on the same cases.
+
+    Parameters
+    ----------
+    parts
+        Batches of which much is known already (:mod:`training.known`). The fitted model then holds on to them: it
+        is for forecasts at once, not for keeping.
+    """
+    model = _fit(recipe, cases, parts)
+    batch, y, names = cases.batch, cases.outcome, recipe.comparators
     fitted: list[Comparator] = [BaseRate.fit(y), HistologyBaseRate.fit(batch, y)]
     if "loris_recalibrated" in names:
         fitted.append(RecalibratedLoris.fit(batch, y))
@@ -105,10 +147,10 @@ def fit_contenders(recipe: Recipe, pool: Pool) -> Contenders:
         fitted.append(DefaultLightGbm.fit(model.table, batch, y))
     by_name = {rival.name: rival for rival in (*fitted, *PUBLISHED)}
     rivals = tuple(by_name[name] for name in names if name in by_name)
-    return Contenders(model, rivals, _on_loris_inputs(recipe, pool))
+    return Contenders(model, rivals, _on_loris_inputs(recipe, cases))
 
 
-def _on_loris_inputs(recipe: Recipe, pool: Pool) -> ResponseModel | None:
+def _on_loris_inputs(recipe: Recipe, cases: Cases) -> ResponseModel | None:
     if LORIS_INPUTS not in recipe.comparators:
         return None
     linear = replace(recipe.settings.linear, on=True)
@@ -117,4 +159,4 @@ def _on_loris_inputs(recipe: Recipe, pool: Pool) -> ResponseModel | None:
     )
     without = tuple({*recipe.leave_out, *BESIDE_LORIS_INPUTS})
     narrow = replace(recipe, settings=settings, evidence=None, described=None, leave_out=without)
-    return _fit(narrow, pool, only_loris_inputs(pool.batch()))
+    return _fit(narrow, replace(cases, batch=only_loris_inputs(cases.batch)))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.recalibration import LOCAL_SHIFT_SD
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -68,6 +70,9 @@ class Scene:
     weight
         Shape (n,): how many patients each row stands for; None is one each. Rows of published arms come in pairs, the
         responders and the others, and ``patients`` is then the trial family.
+    shift_sd
+        Prior standard deviation of the cohort's level, log-odds, in an update on its first outcomes: as the model
+        estimated it between the cohorts that it was fitted on. The rivals get the same.
     """
 
     name: str
@@ -80,6 +85,7 @@ class Scene:
     synthetic: bool = False
     truth: FloatArray | None = None
     weight: FloatArray | None = None
+    shift_sd: float = LOCAL_SHIFT_SD
 
     @property
     def weights(self) -> FloatArray:

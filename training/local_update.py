@@ -1,7 +1,8 @@
 """A new hospital's first outcomes: the level of every predictor updated on a few of them, judged on all the others.
 
-The update is the one that is served (:mod:`models.recalibration`): the intercept alone, shrunk towards no shift. Rivals
-get the same update on the same outcomes. Numbers are means over many random draws of the few.
+The update is the one that is served (:mod:`models.recalibration`): the intercept alone, shrunk towards no shift by the
+variance between the cohorts that the model was fitted on. Rivals get the same update on the same outcomes, with the same
+prior. Numbers are means over many random draws of the few.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from models.bootstrap import RESAMPLES, Estimate, estimate, resample_counts
 from models.calibration import fit_level
 from models.metrics import auroc, brier, log_loss
 from models.metrics_calibration import calibration_in_the_large, log_odds
-from models.recalibration import LOCAL_SHIFT_SD
 from training.further import FurtherTable
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def updated(scene: Scene, forecast: Forecast, drawn: BoolArray) -> Updated | Non
     z, used = log_odds(p), drawn[:, known]
     if not np.isfinite(z).all():
         return None
-    shifts = np.array([fit_level(z[row], y[row], np.ones(row.sum()), 0.0, LOCAL_SHIFT_SD)[0] for row in used])
+    shifts = np.array([fit_level(z[row], y[row], np.ones(row.sum()), 0.0, scene.shift_sd)[0] for row in used])
     return Updated(y, np.asarray(expit(z + shifts[:, None])), ~used)
 
 

@@ -5,6 +5,7 @@ The pooled AUROC stays above 0.5 under this null because histology itself predic
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,20 +16,28 @@ from models.bootstrap import Estimate
 from models.metrics import auroc, auroc_within
 from training.further import FurtherTable
 from training.judged import MODEL, Row
-from training.resampling import resample
+from training.prepared import Fold
+from training.resampling import judge_folds, scenes_of
+from training.split import repeated_folds
+from training.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from training.fit import Recipe
+    from training.fold_cache import FoldCache
     from training.further import Cell
     from training.judged import FloatArray, Scene
     from training.pool import Pool
+    from training.prepared import Judged
 
 PERMUTED = "outcomes permuted within histology"
 """Name of the scene of the rows that the gate reads."""
 
 NULL_METRIC, NULL_LIMIT = "auroc_within_histology", "auroc_within_histology_95th"
+
+BESIDE_THE_NULL = ("histology_base_rate",)
+"""The one rival that is refitted on permuted outcomes: what histology alone still tells."""
 
 PERMUTATIONS = 20
 """Refits under the null: with 20 the 95th percentile lies between the two largest."""
@@ -43,14 +52,24 @@ COLUMNS = (
 )
 
 
-def permuted(pool: Pool, seed: int) -> Pool:
-    """Return the pool with outcomes shuffled within cohort and histology: every base rate stays as it is."""
+def permuted_outcome(pool: Pool, seed: int) -> FloatArray:
+    """Return outcomes shuffled within cohort and histology, shape (n,): every base rate stays as it is."""
     random = np.random.default_rng(seed)
     outcome = pool.outcome.copy()
     group = np.char.add(np.char.add(pool.source, "|"), pool.histology)
     for level in np.unique(group):
         rows = np.flatnonzero(group == level)
         outcome[rows] = outcome[random.permutation(rows)]
+    return outcome
+
+
+def permuted(pool: Pool, seed: int) -> Pool:
+    """Return the pool with outcomes shuffled within cohort and histology."""
+    return with_outcome(pool, permuted_outcome(pool, seed))
+
+
+def with_outcome(pool: Pool, outcome: FloatArray) -> Pool:
+    """Return the pool with these responses and no best response."""
     table = pool.cohort.outcomes
     n = table.num_rows
     columns = {
@@ -71,18 +90,31 @@ def null_areas(
     folds: int,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
-    workers: int = 1,
+    workers: int | Workers = 1,
     each: Callable[[str], None] | None = None,
+    cache: FoldCache | None = None,
 ) -> tuple[tuple[Scene, ...], ...]:
     """Return the out-of-fold scenes of every permutation: everything is refitted, the penalty included."""
-    bare = replace(recipe, comparators=("histology_base_rate",))
-    found = []
-    for k in range(permutations):
-        shuffled = permuted(pool, seed + k)
-        found.append(resample(bare, shuffled, folds=folds, repeats=1, seed=seed + k, workers=workers))
-        if each is not None:
-            each(f"permutation {k + 1}")
-    return tuple(found)
+    with ExitStack() as stack:
+        shared = workers if isinstance(workers, Workers) else stack.enter_context(Workers(recipe, pool, workers))
+        outcomes = [permuted_outcome(pool, seed + k) for k in range(permutations)]
+        asked = [_folds(pool, y, k, folds, seed + k) for k, y in enumerate(outcomes)]
+        of_fold = {fold.split.name: k for k, some in enumerate(asked) for fold in some}
+        judged: list[list[Judged]] = [[] for _ in outcomes]
+        for one in judge_folds([fold for some in asked for fold in some], shared, cache):
+            k = of_fold[one[0].split.name]
+            judged[k].append(one)
+            if each is not None and len(judged[k]) == len(asked[k]):
+                each(f"permutation {k + 1}")
+    bare = replace(recipe, comparators=BESIDE_THE_NULL)
+    pools = (with_outcome(pool, y) for y in outcomes)
+    return tuple(scenes_of(bare, shuffled, some, 1) for shuffled, some in zip(pools, judged, strict=True))
+
+
+def _folds(pool: Pool, outcome: FloatArray, k: int, folds: int, seed: int) -> list[Fold]:
+    splits = repeated_folds(pool.patients, outcome, pool.source, folds=folds, repeats=1, seed=seed)
+    named = (replace(split, name=f"permutation {k + 1} {split.name}") for split in splits)
+    return [Fold(split, outcome, BESIDE_THE_NULL) for split in named]
 
 
 def null_rows(nulls: Sequence[Sequence[Scene]]) -> tuple[Row, ...]:

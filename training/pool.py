@@ -29,6 +29,28 @@ class CannotPool(Refusal):
 
 
 @dataclass(frozen=True, eq=False)
+class Cases:
+    """What a fit reads of cases, wherever they lie: columns, outcomes, and whom each case belongs to.
+
+    Attributes
+    ----------
+    batch
+        The cases as columns.
+    outcome
+        Shape (n,): 1 or 0.
+    patients
+        Shape (n,): what folds inside the fit are grouped by.
+    sites
+        Shape (n,): cohort of each case, for the variance between them; None for synthetic cases, whose sites are alike.
+    """
+
+    batch: Batch
+    outcome: FloatArray
+    patients: NDArray[Any]
+    sites: NDArray[Any] | None
+
+
+@dataclass(frozen=True, eq=False)
 class Pool:
     """Cases with outcomes of one or several cohorts.
 
@@ -109,6 +131,20 @@ class Pool:
     def batch(self) -> Batch:
         """Return the cases as columns."""
         return self.cohort.batch()
+
+    @property
+    def cases(self) -> Cases:
+        """What a fit reads of the pool."""
+        return Cases(self.batch(), self.outcome, self.patients, self.sites)
+
+    @property
+    def sites(self) -> NDArray[Any] | None:
+        """Cohort of each case; None for synthetic cases."""
+        return None if self.synthetic else self.source
+
+    def without_what_is_worked_out(self) -> Pool:
+        """Return the same pool as it was made: smaller to send to a process that works things out for itself."""
+        return replace(self, cohort=replace(self.cohort))
 
     def take(self, rows: NDArray[Any]) -> Pool:
         """Return the pool of some of its cases."""

@@ -64,7 +64,9 @@ class ReportData:
     scenes, evaluation
         What was judged, and the rows.
     answered
-        The final model's answers, one set per cohort, development first: contributions, intervals, table 1.
+        The final model's answers, one set per pool, development first: contributions.
+    by_cohort
+        The same by cohort: intervals, missingness, table 1.
     notes
         Sentences about leakage checks, overlaps, sample size.
     further
@@ -78,6 +80,7 @@ class ReportData:
     scenes: Sequence[Scene]
     evaluation: Evaluation
     answered: Sequence[AnsweredCases]
+    by_cohort: Sequence[AnsweredCases]
     settings: str
     made_with: Sequence[tuple[str, str]]
     bootstraps: int
@@ -133,7 +136,7 @@ def _html(data: ReportData, pictures: Sequence[Mapping[str, Any]]) -> str:
         intended_use=INTENDED_USE,
         no_recommendation=NO_RECOMMENDATION,
         tables=tables(data.evaluation),
-        table_one=table_one(data.answered),
+        table_one=table_one(data.by_cohort),
         sections=sections,
     )
 

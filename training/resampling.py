@@ -6,36 +6,27 @@ the other folds' patients. Folds are independent, so several processes may share
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.comparators import PUBLISHED
-from training.fit import Contenders, fit_contenders
+from training.fit import SHIFT_SD
 from training.judged import WHERE_LORIS, Forecast, Scene
+from training.prepared import Fold, judge_fold
 from training.split import repeated_folds
+from training.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from training.fit import Recipe
+    from training.fit import Contenders, Recipe
     from training.fold_cache import FoldCache
     from training.judged import FloatArray
     from training.pool import Pool
-    from training.split import Split
-
-    Judged = tuple[Split, Mapping[str, FloatArray], Any]
-
-FOLDS_WORTH_A_PROCESS = 8
-"""Folds below which starting processes (about four seconds of imports each) costs more than it saves."""
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""One thread per process: matrices here are small, and threads that share two cores made a fit eight times slower."""
+    from training.prepared import Judged
 
 
 def resample(
@@ -45,7 +36,7 @@ def resample(
     folds: int,
     repeats: int,
     seed: int,
-    workers: int = 1,
+    workers: int | Workers = 1,
     each: Callable[[str], None] | None = None,
     cache: FoldCache | None = None,
 ) -> tuple[Scene, ...]:
@@ -58,22 +49,50 @@ def resample(
     folds, repeats, seed
         See :func:`training.split.repeated_folds`.
     workers
-        Processes; the number makes no difference to the result.
+        Processes, or those of the run (which hold this recipe and pool); they make no difference to the result.
     each
         Called with the name of each finished fold.
     cache
         Folds finished before an interrupt are taken from here, and each finished one is put there.
     """
-    splits = list(repeated_folds(pool.patients, pool.outcome, pool.source, folds=folds, repeats=repeats, seed=seed))
+    splits = repeated_folds(pool.patients, pool.outcome, pool.source, folds=folds, repeats=repeats, seed=seed)
+    with ExitStack() as stack:
+        shared = workers if isinstance(workers, Workers) else stack.enter_context(Workers(recipe, pool, workers))
+        judged = judge_folds([Fold(split) for split in splits], shared, cache, each)
+        return scenes_of(recipe, pool, judged, repeats)
+
+
+def judge_folds(
+    folds: Sequence[Fold], workers: Workers, cache: FoldCache | None = None, each: Callable[[str], None] | None = None
+) -> Iterator[Judged]:
+    """Yield each fold with its forecasts as it is done; those in the cache first, and new ones are put there."""
+    left = []
+    for fold in folds:
+        kept = None if cache is None else cache.kept(fold.split)
+        if kept is None:
+            left.append(fold)
+            continue
+        if each is not None:
+            each(fold.split.name)
+        yield fold, *kept
+    for fold, values, answered in workers.run(judge_fold, left):
+        if cache is not None:
+            cache.keep(fold.split, values, answered)
+        if each is not None:
+            each(fold.split.name)
+        yield fold, values, answered
+
+
+def scenes_of(recipe: Recipe, pool: Pool, judged: Iterable[Judged], repeats: int) -> tuple[Scene, ...]:
+    """Return one scene per cohort from the folds of a resampling."""
     found: dict[str, FloatArray] = {}
     answered = np.ones((repeats, len(pool)), dtype=np.bool_)
-    for split, values, known in _resumed(recipe, pool, splits, workers, cache):
+    for fold, values, known in judged:
+        split = fold.split
         answered[split.repeat, split.test] = known
-        for name, numbers in values.items():
+        for name, numbers in ((name, values[name]) for name in values if name != SHIFT_SD):
             grid = found.setdefault(name, np.full((repeats, len(pool)), np.nan))
             grid[split.repeat, split.test] = numbers
-        if each is not None:
-            each(split.name)
     ordered = {name: found[name] for name in _order(recipe, found)}
     whole = _scene("resampled", pool, _forecasts(ordered), answered.all(axis=0))
     return tuple(
@@ -86,80 +105,18 @@ def _order(recipe: Recipe, found: Iterable[str]) -> list[str]:
     return sorted(found, key=wanted.index)
 
 
-def _judge(recipe: Recipe, pool: Pool, split: Split) -> Judged:
-    contenders = fit_contenders(recipe, pool.take(split.train))
-    values, answered = contenders.forecasts(pool.take(split.test).batch())
-    return split, values, answered
-
-
-def _resumed(
-    recipe: Recipe, pool: Pool, splits: Sequence[Split], workers: int, cache: FoldCache | None
-) -> Iterator[Judged]:
-    if cache is None:
-        yield from _all_judged(recipe, pool, splits, workers)
-        return
-    left = []
-    for split in splits:
-        kept = cache.kept(split)
-        if kept is None:
-            left.append(split)
-        else:
-            yield split, *kept
-    for split, values, known in _all_judged(recipe, pool, left, workers):
-        cache.keep(split, values, known)
-        yield split, values, known
-
-
-def _all_judged(recipe: Recipe, pool: Pool, splits: Sequence[Split], workers: int) -> Iterator[Judged]:
-    if workers < 2 or len(splits) < FOLDS_WORTH_A_PROCESS:
-        yield from (_judge(recipe, pool, split) for split in splits)
-        return
-    with _one_thread_each(), _processes(recipe, pool, workers) as processes:
-        waiting = [processes.submit(_judge_shared, split) for split in splits]
-        for done in as_completed(waiting):
-            yield done.result()
-
-
-@contextmanager
-def _processes(recipe: Recipe, pool: Pool, workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Start processes that hold recipe and pool; on an interrupt, folds that have not begun are given up."""
-    executor = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_share, initargs=(recipe, pool))
-    try:
-        yield executor
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-_SHARED: dict[str, Any] = {}
-"""Recipe and pool of a worker process, sent once."""
-
-
-def _share(recipe: Recipe, pool: Pool) -> None:
-    _SHARED.update(recipe=recipe, pool=pool)
-
-
-def _judge_shared(split: Split) -> Judged:
-    return _judge(_SHARED["recipe"], _SHARED["pool"], split)
-
-
 def external_scene(contenders: Contenders, pool: Pool, name: str = "external") -> Scene:
     """Return the forecasts for a cohort that nothing was fitted on."""
     values, answered = contenders.forecasts(pool.batch())
-    return _scene(name, pool, _forecasts({key: one[None, :] for key, one in values.items()}), answered)
+    values[SHIFT_SD] = np.full(len(pool), contenders.shift_sd)
+    return scene_of(pool, values, answered, name)
+
+
+def scene_of(pool: Pool, values: Mapping[str, FloatArray], answered: Any, name: str) -> Scene:
+    """Return single forecasts of the cases of a pool as a scene; ``values`` has shape (n,) each."""
+    forecasts = _forecasts({key: one[None, :] for key, one in values.items() if key != SHIFT_SD})
+    scene = _scene(name, pool, forecasts, answered)
+    return replace(scene, shift_sd=float(values[SHIFT_SD][0])) if SHIFT_SD in values else scene
 
 
 def beside_loris(scene: Scene) -> Scene | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit, logit
 
 from models.bootstrap import RESAMPLES, Estimate, estimate, resample_counts
 from models.delong import Z_95, auroc_standard_error
@@ -71,11 +72,17 @@ def over_cohorts(
 
 
 def pooled_areas(outcomes: Sequence[FloatArray], values: Sequence[FloatArray]) -> Estimate:
-    """Return AUROCs pooled by inverse variance; cohorts with one class or a single case of one do not count."""
+    """Return AUROCs pooled by inverse variance; cohorts with one class or a single case of one do not count.
+
+    The interval is symmetric on the logit scale, so that it stays between 0 and 1 in a small group as well (Pepe 2003,
+    The Statistical Evaluation of Medical Tests, 5.2.5).
+    """
     repeats = [_pooled(outcomes, [value[repeat] for value in values]) for repeat in range(len(values[0]))]
     value = float(np.mean([one.value for one in repeats]))
-    half = Z_95 * repeats[0].standard_error
-    return Estimate(value, value - half, value + half)
+    if not 0 < value < 1:
+        return Estimate(value, float("nan"), float("nan"))
+    middle, half = float(logit(value)), Z_95 * repeats[0].standard_error / (value * (1 - value))
+    return Estimate(value, float(expit(middle - half)), float(expit(middle + half)))
 
 
 def _pooled(outcomes: Sequence[FloatArray], values: Sequence[FloatArray]) -> Pooled:

@@ -134,7 +134,9 @@ class Auditor:
         """Log an auditor's finding; see :meth:`record_event`."""
         return self.record_event(prediction_id, review, caller, once)
 
-    def record_event(self, prediction_id: str, event: Event, caller: str, once: Once | None = None) -> AuditId:
+    def record_event(
+        self, prediction_id: str, event: Event, caller: str, once: Once | None = None, route: str | None = None
+    ) -> AuditId:
         """Chain a further record to a logged prediction; with a key that came before, return what it made then.
 
         Raises
@@ -144,18 +146,18 @@ class Auditor:
         AuditUnavailable, IdempotencyKeyReused
             As for predictions.
         """
-        about = self._prediction(prediction_id)
+        about = self.prediction_row(prediction_id)
         ref = once_ref(once, self.keys) if once else None
-        unit = Unit([event_draft(event, about, caller, ref, self.keys)], ref)
+        unit = Unit([event_draft(event, about, caller, ref, self.keys, route)], ref)
         if self._writer.submit(unit):
             return AuditId(unit.drafts[0].row["record_id"], unit.numbers[0])
         assert ref is not None  # noqa: S101  # only a key can be there already
-        row = self._earlier_rows(ref)[0]
+        row = self.earlier_rows(ref)[0]
         return AuditId(row["record_id"], row["seq"])
 
     def lookup(self, prediction_id: str) -> Logged:
         """Return a prediction with its request, answer and all that was later said of it; UnknownPrediction else."""
-        self._prediction(prediction_id)
+        self.prediction_row(prediction_id)
         return looked_up(self.database, prediction_id, self.keys)
 
     def pseudonyms_of(self, *, patient_id: str | None = None, case_id: str | None = None) -> list[str]:
@@ -212,17 +214,29 @@ class Auditor:
         self._writer.close()
         self.database.close()
 
-    def _prediction(self, prediction_id: str) -> Row:
+    def write(self, unit: Unit) -> bool:
+        """Make a unit durable; False when its Idempotency-Key was there already, and nothing was written.
+
+        Raises
+        ------
+        AuditUnavailable
+            503: nothing may be sent.
+        """
+        return self._writer.submit(unit)
+
+    def prediction_row(self, prediction_id: str) -> Row:
+        """Return the row of a prediction, its ciphertext included; UnknownPrediction else."""
         row = row_of(self.database, prediction_id)
         if row["kind"] not in PREDICTIONS:
             raise UnknownPrediction(f"the record of this id is not a prediction but of kind {row['kind']}")
         return row
 
     def _earlier(self, ref: OnceRef) -> Mapping[int, Logged]:
-        logged = opened(self.database, self._earlier_rows(ref), self.keys)
+        logged = opened(self.database, self.earlier_rows(ref), self.keys)
         return {one.row["place"]: one for one in logged}
 
-    def _earlier_rows(self, ref: OnceRef) -> list[Row]:
+    def earlier_rows(self, ref: OnceRef) -> list[Row]:
+        """Return the records that an Idempotency-Key made; IdempotencyKeyReused when of another request."""
         rows = rows_of_key(self.database, ref.keys)
         if any(row["once_digest"] not in ref.digests for row in rows):
             raise IdempotencyKeyReused(

@@ -25,6 +25,8 @@ def _audit() -> None:
     """What was answered, to whom, by which model; whether the log still is what was written.
 
     The database is $ORP_DATABASE_URL (default sqlite:///audit/audit.db), the keys are in $ORP_KEYS (default ./keys).
+
+    Example: [bold]oncorespond audit verify --head /mnt/elsewhere/audit.heads.jsonl[/bold]
     """
 
 

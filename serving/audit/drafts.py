@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 
 from features.batch import regimen_key
+from features.contract import GROUPS
 from features.histology import lineage
 from features.regimens import regimen
 from serving.audit.chain import content_hash
-from serving.audit.entries import Outcome, Review
+from serving.audit.entries import Decision, Outcome, Review
 from serving.audit.sealing import Sealed, binding, pseudonym, pseudonyms, seal
 from serving.audit.tables import RECORDS, SCHEMA_VERSION
+from serving.identifiers import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from features.case import Case
-    from serving.audit.entries import Event, Once, PredictionEntry
+    from serving.audit.entries import Event, Once, PredictionEntry, RankingEntry
     from serving.audit.keys import AuditKeys
 
 _EMPTY: dict[str, Any] = {column.name: None for column in RECORDS.columns}
@@ -69,9 +70,10 @@ def prediction_draft(entry: PredictionEntry, once: OnceRef | None, keys: AuditKe
         **_EMPTY,
         "record_id": answer["prediction_id"],
         "kind": "shadow" if entry.shadow_of else "prediction",
-        "about": entry.shadow_of,
+        "about": entry.shadow_of or entry.listed_in,
         "caller": entry.caller,
         "place": entry.place,
+        "route": entry.route,
         "case_ref": case_ref,
         "patient_ref": patient_ref,
         "request_digest": pseudonym(keys, "request", request.decode()),
@@ -83,28 +85,64 @@ def prediction_draft(entry: PredictionEntry, once: OnceRef | None, keys: AuditKe
     return finished(row, payload + b"}", once, keys)
 
 
-def event_draft(event: Event, about: Mapping[str, Any], caller: str, once: OnceRef | None, keys: AuditKeys) -> Draft:
-    """Return the draft of an outcome, decision or review of a logged prediction; it inherits its pseudonyms."""
+def event_draft(
+    event: Event,
+    about: Mapping[str, Any],
+    caller: str,
+    once: OnceRef | None,
+    keys: AuditKeys,
+    route: str | None = None,
+) -> Draft:
+    """Return the draft of a later record of a logged prediction; it inherits its pseudonyms and what it is of."""
     row = {
         **_EMPTY,
-        "record_id": str(uuid.uuid4()),
+        "record_id": new_id(),
         "kind": type(event).__name__.lower(),
         "about": about["record_id"],
         "caller": caller,
         "place": 0,
+        "route": route,
         "case_ref": about["case_ref"],
         "patient_ref": about["patient_ref"],
         "status": _status(event),
-        "reasons": _codes([event.reason] if not isinstance(event, (Outcome, Review)) and event.reason else []),
+        "reasons": _codes([code] if (code := getattr(event, "reason", None)) else []),
+        "responded": _responded(event),
+        **{name: about[name] for name in _INHERITED},
     }
     return finished(row, b'{"event":' + event.model_dump_json(exclude_none=True).encode() + b"}", once, keys)
+
+
+_INHERITED = (
+    *("model_name", "model_version", "model_digest", "family", "therapy_class", "histology", "lineage"),
+    *("probability", "low", "high"),
+)
+"""What a later record repeats of its prediction, so that outcomes and decisions are drawn without a join."""
+
+
+def ranking_draft(entry: RankingEntry, once: OnceRef | None, keys: AuditKeys) -> Draft:
+    """Return the draft of a ranking: its order and abstentions; the listed answers are records of their own."""
+    case_ref = pseudonym(keys, "case", entry.case.case_id)
+    row = {
+        **_EMPTY,
+        "record_id": entry.ranking_id,
+        "kind": "ranking",
+        "caller": entry.caller,
+        "place": 0,
+        "route": entry.route,
+        "case_ref": case_ref,
+        "patient_ref": pseudonym(keys, "patient", entry.case.patient_id),
+        "histology": entry.case.histology,
+        "lineage": "/".join(lineage(entry.case.histology)),
+        "latency_ms": float(entry.latency_ms),
+    }
+    return finished(row, to_json({"ranking": {**entry.ranking, "case_id": case_ref}}), once, keys)
 
 
 def erasure_draft(patient_ref: str | None, case_ref: str | None, caller: str, keys: AuditKeys) -> Draft:
     """Return the draft of the record that says whose keys were destroyed; it holds pseudonyms alone."""
     row = {
         **_EMPTY,
-        "record_id": str(uuid.uuid4()),
+        "record_id": new_id(),
         "kind": "erasure",
         "caller": caller,
         "place": 0,
@@ -137,9 +175,13 @@ def key_row(seq: int, draft: Draft) -> dict[str, Any]:
 
 
 def _of_case(case: Case) -> dict[str, Any]:
-    """Return the two things of a case that stand in clear: class of the therapy and lineage of the histology."""
+    """Return what of a case stands in clear: class of the therapy, and histology."""
     facts = regimen(regimen_key(case.therapy.agents, case.therapy.regimen_class))
-    return {"therapy_class": facts.therapy_class, "lineage": "/".join(lineage(case.histology))}
+    return {
+        "therapy_class": facts.therapy_class,
+        "histology": case.histology,
+        "lineage": "/".join(lineage(case.histology)),
+    }
 
 
 def _of_answer(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,16 +198,28 @@ def _of_answer(answer: Mapping[str, Any]) -> dict[str, Any]:
         "probability": answer["probability"],
         "low": interval["low"],
         "high": interval["high"],
-        "groups": to_json(answer["groups"]).decode(),
+        "log_odds": answer["log_odds"],
+        "base_log_odds": answer["base_log_odds"],
+        **{f"phi_{group}": answer["groups"].get(group) for group in GROUPS},
         "contributions": to_json(contributions).decode(),
     }
 
 
 def _status(event: Event) -> str:
-    """Return what of an event stands in clear; an observed response is the patient's and does not."""
+    """Return what was done or found, in one word."""
     if isinstance(event, Outcome):
         return "observed"
-    return event.finding if isinstance(event, Review) else event.decision
+    if isinstance(event, Review):
+        return event.finding
+    return event.decision if isinstance(event, Decision) else event.outcome
+
+
+def _responded(event: Event) -> int | None:
+    """Return whether there was an objective response, of an outcome that says so."""
+    if not isinstance(event, Outcome):
+        return None
+    found = event.responded
+    return None if found is None else int(found)
 
 
 def _codes(codes: list[str]) -> str:

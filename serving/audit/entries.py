@@ -33,7 +33,9 @@ OverrideReason = Literal[
     "other",
 ]
 
-ReviewFinding = Literal["agrees", "implausible_estimate", "implausible_explanation", "input_wrong", "other"]
+ReviewReason = Literal[
+    "implausible_estimate", "implausible_explanation", "evidence_missing", "input_wrong", "should_abstain", "other"
+]
 
 
 class Outcome(Record):
@@ -48,10 +50,17 @@ class Outcome(Record):
     def _says_something_once(self) -> Self:
         if self.best_response is None and self.objective_response is None:
             raise PydanticCustomError("contradiction", "give `best_response`, `objective_response` or both")
-        implied = {"CR": True, "PR": True, "SD": False, "PD": False}.get(self.best_response or "")
+        implied = {"CR": True, "PR": True, "SD": False, "PD": False, "NE": False}.get(self.best_response or "")
         if implied is not None and self.objective_response not in (None, implied):
             raise PydanticCustomError("contradiction", "`best_response` and `objective_response` disagree")
         return self
+
+    @property
+    def responded(self) -> bool | None:
+        """Whether the response was objective: CR or PR against SD, PD and not evaluable, as in training."""
+        if self.objective_response is not None:
+            return self.objective_response
+        return {"CR": True, "PR": True, "SD": False, "PD": False, "NE": False}.get(self.best_response or "")
 
 
 class Decision(Record):
@@ -69,19 +78,38 @@ class Decision(Record):
 
 
 class Review(Record):
-    """What an auditor found when looking at a prediction."""
+    """What an auditor found when looking at a prediction: agreement, a question, or a rejection with its reason."""
 
-    finding: ReviewFinding
+    finding: Literal["agree", "query", "reject"]
+    reason: ReviewReason | None = None
+    note: FreeText = None
+
+    @model_validator(mode="after")
+    def _a_rejection_has_a_reason(self) -> Self:
+        if self.finding == "reject" and self.reason is None:
+            raise PydanticCustomError("contradiction", "a rejection has a `reason`")
+        if self.finding == "agree" and self.reason is not None:
+            raise PydanticCustomError("contradiction", "an agreement has no `reason`")
+        return self
+
+
+class Feedback(Record):
+    """What a clinical system tells of a card that showed a prediction (CDS Hooks feedback)."""
+
+    outcome: Literal["accepted", "overridden"]
+    card: Annotated[str, Field(max_length=80)]
+    reason: Annotated[str | None, Field(max_length=80, pattern=r"^[a-z0-9_-]+$", description="Our own code")] = None
+    outcome_time: Annotated[str | None, Field(max_length=40)] = None
     note: FreeText = None
 
 
-Event = Outcome | Decision | Review
+Event = Outcome | Decision | Review | Feedback
 EVENTS: dict[str, type[Event]] = {kind.__name__.lower(): kind for kind in get_args(Event)}
 """Kind of record to what it holds."""
 
 
 def read_event(kind: str, raw: Mapping[str, Any]) -> Event:
-    """Read an outcome, decision or review from its JSON object.
+    """Read an outcome, decision, review or feedback from its JSON object.
 
     Raises
     ------
@@ -138,6 +166,10 @@ class PredictionEntry:
         Which case or therapy of the request, from 0.
     shadow_of
         For a challenger's answer: the id of the prediction that was served.
+    listed_in
+        For an answer that a ranking lists: the id of the ranking.
+    route
+        Pattern of the address that was asked, such as ``/predict``.
     """
 
     case: Case
@@ -148,6 +180,30 @@ class PredictionEntry:
     features: Mapping[str, float | None] = field(default_factory=dict)
     place: int = 0
     shadow_of: str | None = None
+    listed_in: str | None = None
+    route: str | None = None
+
+
+@dataclass(frozen=True)
+class RankingEntry:
+    """One ranking that is about to be sent.
+
+    Attributes
+    ----------
+    ranking_id
+        Which its listed answers name as ``listed_in``.
+    case
+        The case, with any of the ranked therapies.
+    ranking
+        The answer of :func:`serving.rank.rank`, with the id of each listed answer in the place of the answer.
+    """
+
+    ranking_id: str
+    case: Case
+    ranking: Mapping[str, Any]
+    caller: str
+    latency_ms: float
+    route: str | None = None
 
 
 @dataclass(frozen=True)

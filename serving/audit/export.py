@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from features import genes, panels
+from features.contract import GROUPS
 from features.errors import UnreadableAlteration
 from features.variant_classification import kind_of_classification
 from serving.audit.reading import in_order, opened
@@ -37,7 +38,8 @@ CODING = re.compile(
 )
 """HGVS coding changes."""
 
-JSON_COLUMNS = ("reasons", "warnings", "groups", "contributions")
+JSON_COLUMNS = ("reasons", "warnings", "contributions")
+GROUP_COLUMNS = {f"phi_{group}": group for group in GROUPS}
 
 
 def _known_panel(text: str) -> bool:
@@ -84,9 +86,11 @@ def exported(database: Database, keys: AuditKeys | None, values: bool = False) -
 
 
 def _clear(row: Row) -> dict[str, Any]:
-    left_out = {"payload", "once", "once_digest", *JSON_COLUMNS}
+    left_out = {"payload", "once", "once_digest", *JSON_COLUMNS, *GROUP_COLUMNS}
     clear = {name: value for name, value in row.items() if name not in left_out}
-    return {**clear, **{name: json.loads(row[name]) if row[name] else None for name in JSON_COLUMNS}}
+    groups = {group: row[name] for name, group in GROUP_COLUMNS.items() if row[name] is not None}
+    lists = {name: json.loads(row[name]) if row[name] else None for name in JSON_COLUMNS}
+    return {**clear, **lists, "groups": groups or None}
 
 
 def _values(logged: Logged) -> dict[str, Any]:
@@ -158,13 +162,14 @@ def _schema(pa: Any) -> Any:
     numbers = {Integer: pa.int64(), Double: pa.float64()}
     fields = []
     for column in RECORDS.columns:
-        if column.name in {"payload", "once", "once_digest"}:
+        if column.name in {"payload", "once", "once_digest", *GROUP_COLUMNS}:
             continue
         kind = next((arrow for sql, arrow in numbers.items() if isinstance(column.type, sql)), pa.string())
         kind = pa.list_(pa.string()) if column.name in {"reasons", "warnings"} else kind
-        kind = pa.map_(pa.string(), pa.float64()) if column.name in {"groups", "contributions"} else kind
+        kind = pa.map_(pa.string(), pa.float64()) if column.name == "contributions" else kind
         fields.append(pa.field(column.name, kind))
-    return pa.schema([*fields, ("case", pa.string()), ("event", pa.string()), ("erased", pa.bool_())])
+    groups = pa.field("groups", pa.map_(pa.string(), pa.float64()))
+    return pa.schema([*fields, groups, ("case", pa.string()), ("event", pa.string()), ("erased", pa.bool_())])
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:

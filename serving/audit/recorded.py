@@ -34,11 +34,19 @@ class Asked:
         ``time.perf_counter()`` when the request arrived.
     once
         The request's Idempotency-Key.
+    route
+        Pattern of the address that was asked.
     """
 
     caller: str
     arrived: float
     once: Once | None = None
+    route: str | None = None
+
+    @property
+    def latency_ms(self) -> float:
+        """Milliseconds since the request arrived."""
+        return 1000 * (time.perf_counter() - self.arrived)
 
 
 def recorded_answers(
@@ -79,11 +87,20 @@ def recorded_answers_or_errors(
 def _recorded(
     auditor: Auditor, predictor: Predictor, placed: Sequence[tuple[int, Case]], asked: Asked
 ) -> list[dict[str, Any]]:
-    answers = predictor.answers([case for _, case in placed])
-    latency_ms = 1000 * (time.perf_counter() - asked.arrived)
+    scored = predictor.scored([case for _, case in placed])
+    latency_ms = asked.latency_ms
     entries = [
-        PredictionEntry(case, answer, predictor.model_for(case).family, asked.caller, latency_ms, place=place)
-        for (place, case), answer in zip(placed, answers, strict=True)
+        PredictionEntry(
+            case,
+            one.answer,
+            one.family,
+            asked.caller,
+            latency_ms,
+            features=known_features(one.answers, one.row),
+            place=place,
+            route=asked.route,
+        )
+        for (place, case), one in zip(placed, scored, strict=True)
     ]
     return auditor.record_predictions(entries, asked.once)
 

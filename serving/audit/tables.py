@@ -1,16 +1,18 @@
 """The tables of the audit log.
 
 A test holds these shapes to those of the migrations, which also make the indexes: few, because each page that a commit
-touches costs time in its fsync.
+touches costs time in its fsync, and all but those of pseudonyms grow at their end alone.
 
-``records`` holds one row per prediction, shadow answer, outcome, decision, review or erasure. Values of a case are in
-``payload`` (ciphertext) alone; the columns beside it are what pages filter and draw. ``data_keys`` holds the wrapped
-key of each payload, apart, so that a patient can be erased while the chain over the ciphertext still verifies.
+``records`` holds one row per prediction, shadow answer, ranking, outcome, decision, review, feedback or erasure. Values
+of a case are in ``payload`` (ciphertext) alone; the columns beside it are what pages filter and draw. ``data_keys``
+holds the wrapped key of each payload, apart, so that a patient can be erased while the chain still verifies.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
+
+from features.contract import GROUPS
 
 METADATA = sa.MetaData()
 
@@ -30,6 +32,7 @@ RECORDS = sa.Table(
     sa.Column("once", sa.Text),
     sa.Column("once_digest", sa.Text),
     sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("route", sa.Text),
     sa.Column("case_ref", sa.Text),
     sa.Column("patient_ref", sa.Text),
     sa.Column("request_digest", sa.Text),
@@ -39,6 +42,7 @@ RECORDS = sa.Table(
     sa.Column("vocabulary", sa.Text),
     sa.Column("family", sa.Text),
     sa.Column("therapy_class", sa.Text),
+    sa.Column("histology", sa.Text),
     sa.Column("lineage", sa.Text),
     sa.Column("status", sa.Text),
     sa.Column("reasons", sa.Text),
@@ -46,14 +50,23 @@ RECORDS = sa.Table(
     sa.Column("probability", sa.Double),
     sa.Column("low", sa.Double),
     sa.Column("high", sa.Double),
-    sa.Column("groups", sa.Text),
+    sa.Column("log_odds", sa.Double),
+    sa.Column("base_log_odds", sa.Double),
+    *(sa.Column(f"phi_{group}", sa.Double) for group in GROUPS),
     sa.Column("contributions", sa.Text),
+    sa.Column("responded", sa.Integer),
     sa.Column("latency_ms", sa.Double),
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Column("previous", sa.Text, nullable=False),
     sa.Column("hash", sa.Text, nullable=False),
 )
-"""``lineage`` is ``LUAD/NSCLC/LUNG``; reasons, warnings, groups and contributions are JSON text; latency is ms."""
+"""What stands in clear; docs/audit.md says who may read it.
+
+``route`` is the pattern of the address that was asked. ``lineage`` is ``LUAD/NSCLC/LUNG`` and ``histology`` its first.
+``phi_<group>`` are the log-odds of a group. ``reasons``, ``warnings`` (lists of codes) and ``contributions`` (feature
+to log-odds) are JSON text. ``responded`` is 1 or 0 of an outcome. ``about`` is the prediction that a later record is
+about, or the ranking that a prediction was listed in. Latency is in ms.
+"""
 
 DATA_KEYS = sa.Table(
     "data_keys",

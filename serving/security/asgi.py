@@ -60,12 +60,38 @@ async def send_refusal(
     send: Send, refusal: Refusal, request_id: str, extra: Sequence[tuple[bytes, bytes]] = ()
 ) -> None:
     """Answer with the one error shape, and what HTTP asks for beside it."""
-    headers: Headers = [(b"x-request-id", request_id.encode()), *extra]
-    if isinstance(refusal, Unauthenticated):
-        headers.append((b"www-authenticate", b'Bearer realm="oncorespond"'))
-    if isinstance(refusal, TooManyRequests):
-        headers.append((b"retry-after", str(max(1, round(refusal.retry_after_seconds))).encode()))
+    headers: Headers = [(b"x-request-id", request_id.encode()), *refusal_headers(refusal), *extra]
     await send_json(send, refusal.http_status, error_body(refusal, request_id), headers)
+
+
+def refusal_headers(refusal: Refusal) -> Headers:
+    """Return what HTTP asks for beside the error shape: how to come in (401), when to ask again (429, 503)."""
+    if isinstance(refusal, Unauthenticated):
+        return [(b"www-authenticate", b'Bearer realm="oncorespond"')]
+    if isinstance(refusal, TooManyRequests):
+        return [(b"retry-after", str(max(1, round(refusal.retry_after_seconds))).encode())]
+    if refusal.http_status == NOT_NOW:
+        return [(b"retry-after", RETRY_SECONDS)]
+    return []
+
+
+def sent_to_login(scope: Scope, headers: dict[str, str]) -> bool:
+    """Tell whether a refused request is a browser's that opens a page below ``/audit``: it is shown the login."""
+    kinds = [part.partition(";")[0].strip() for part in headers.get("accept", "").lower().split(",")]
+    page = "text/html" in kinds and "application/json" not in kinds[: kinds.index("text/html")]
+    return scope["method"] == "GET" and page and (scope["path"] + "/").startswith("/audit/")
+
+
+async def send_to_login(send: Send) -> None:
+    """Answer with the way to the login page."""
+    headers = [(b"location", b"/audit/login"), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+NOT_NOW = 503
+RETRY_SECONDS = b"5"
+"""Seconds after which a caller may try again when the log or the model was not there; a disk is not mended sooner."""
 
 
 async def send_json(send: Send, status: int, content: Any, headers: Headers) -> None:

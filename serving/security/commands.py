@@ -1,4 +1,4 @@
-"""``oncorespond keys``: add, list and revoke API keys."""
+"""``oncorespond keys``: add, list and revoke API keys, and make the keys of the audit log."""
 
 from __future__ import annotations
 
@@ -15,10 +15,29 @@ keys_app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,  # a traceback with local variables would print the key
-    help="API keys: who may ask the service. They are read from $ORP_KEYS (default ./keys).",
+    help="API keys: who may ask the service; and the keys of the audit log. They lie in $ORP_KEYS (default ./keys).\n\n"
+    "Example: [bold]oncorespond keys init[/bold], then [bold]oncorespond keys add ward-7 --role predict[/bold]",
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for a machine.")]
+
+
+@keys_app.command()
+def init(as_json: AsJson = False) -> None:
+    """Make the keys of the audit log that are missing: data key, pseudonym key, signing key. Existing ones are kept.
+
+    Back the folder up apart from the database: without the data key nobody can read the log again.
+
+    Example: [bold]oncorespond keys init[/bold]
+    """
+    from serving.audit.keys import generate_keys, keys_folder
+
+    folder = keys_folder()
+    written = [path.name for path in generate_keys(folder)]
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), "written": written}))
+    else:
+        typer.echo(f"{folder}/: " + (f"wrote {', '.join(written)}" if written else "nothing is missing"))
 
 
 @keys_app.command()

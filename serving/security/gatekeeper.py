@@ -20,10 +20,16 @@ from serving.security.sessions import Sessions, session_of
 from serving.security.tokens import OnceInMemory, Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from serving.security.issuers import Issuer
     from serving.security.routes import RouteRule
     from serving.security.tokens import OnceStore
+
+    HookClients = Callable[[str, str], Caller | None]
+    """From a token and a path to the CDS client whose token it is; None when it is of another kind of issuer."""
+
+    HooksOf = Callable[[Mapping[str, Issuer], OnceStore], HookClients]
 
 NOBODY = Caller("nobody", frozenset(), "key")
 """Who asks a probe without credentials."""
@@ -31,6 +37,8 @@ NOBODY = Caller("nobody", frozenset(), "key")
 DEV_TOKEN = "ORP_DEV_TOKEN"  # noqa: S105  # the name of a variable
 """Set by ``oncorespond serve --dev`` for the workers it starts, and by nobody else."""
 
+
+CDS_SERVICES = "/cds-services"
 
 SHORTEST_DEV_TOKEN = 32
 """Characters; a token that somebody thought up is refused."""
@@ -93,17 +101,27 @@ def new_dev_token() -> str:
 class Gatekeeper:
     """Says who asks and lets in who may; see :meth:`from_settings`."""
 
-    def __init__(self, settings: SecuritySettings, keys: ApiKeys, tokens: Tokens, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        settings: SecuritySettings,
+        keys: ApiKeys,
+        tokens: Tokens,
+        sessions: Sessions,
+        hook_clients: HookClients | None = None,
+    ) -> None:
         self.settings = settings
         self.sessions = sessions
         self._keys = keys
         self._tokens = tokens
+        self._hook_clients = hook_clients
         self._dev = hashlib.sha256(settings.dev_token.encode()).digest() if settings.dev_token else None
         self._of_caller = Limiter(settings.per_caller)
         self._failed = Limiter(settings.failed_logins)
 
     @classmethod
-    def from_settings(cls, settings: SecuritySettings, once: OnceStore | None = None) -> Self:
+    def from_settings(
+        cls, settings: SecuritySettings, once: OnceStore | None = None, hooks: HooksOf | None = None
+    ) -> Self:
         """Build the gatekeeper, or refuse to start.
 
         Parameters
@@ -112,6 +130,8 @@ class Gatekeeper:
             From the environment or given.
         once
             Where tokens that count once are remembered; in memory when None, which only ``--dev`` should do.
+        hooks
+            Makes what verifies the tokens of CDS clients, from their issuers and ``once``; without it none is accepted.
 
         Raises
         ------
@@ -131,8 +151,11 @@ class Gatekeeper:
                 "or start with --dev for a token of this one run.",
             )
         key = _session_key(settings, keys)
-        tokens = Tokens(issuers, once if once is not None else OnceInMemory())
-        return cls(settings, keys, tokens, Sessions(key, keys.opens))
+        remembered = once if once is not None else OnceInMemory()
+        tokens = Tokens({name: one for name, one in issuers.items() if not one.cds_hooks}, remembered)
+        clients = {name: one for name, one in issuers.items() if one.cds_hooks}
+        hook_clients = hooks(clients, remembered) if hooks is not None and clients else None
+        return cls(settings, keys, tokens, Sessions(key, keys.opens), hook_clients)
 
     def admit(self, method: str, path: str, headers: Mapping[str, str], address: str) -> tuple[Caller, RouteRule]:
         """Return who asks and the row of the table, or refuse.
@@ -154,14 +177,14 @@ class Gatekeeper:
         rule = rule_for(method, path)
         if rule.roles == OPEN:
             return NOBODY, rule
-        caller = self.identify(headers, address)
+        caller = self.identify(headers, address, path)
         self._of_caller.demand(caller.name, "too many requests of this caller")
         if not may(caller, rule):
             wanted = rule.roles if isinstance(rule.roles, tuple) else ()
             raise Forbidden("this caller may not use this route", allowed=[f"role {one}" for one in wanted])
         return caller, rule
 
-    def identify(self, headers: Mapping[str, str], address: str) -> Caller:
+    def identify(self, headers: Mapping[str, str], address: str, path: str = "") -> Caller:
         """Return who asks by ``Authorization: Bearer``, else by the session cookie.
 
         Raises
@@ -171,7 +194,7 @@ class Gatekeeper:
             right are accepted from there all the same: behind a proxy all callers have one address.
         """
         with self._counted(address):
-            return self._identify(headers)
+            return self._identify(headers, path)
 
     def exchange(self, written: str, address: str) -> tuple[Caller, float | None]:
         """Return whose key or token was sent to the login, and until when; see :meth:`identify` and :meth:`bearer`."""
@@ -187,8 +210,10 @@ class Gatekeeper:
                 self._failed.demand(address, "too many credentials from here were not accepted")
             raise
 
-    def bearer(self, written: str) -> tuple[Caller, float | None]:
+    def bearer(self, written: str, path: str = "") -> tuple[Caller, float | None]:
         """Return whose key or token this is, and until when; None is without end.
+
+        A token of a CDS client is one only where ``path`` is below ``/cds-services``; it opens no session.
 
         Raises
         ------
@@ -198,15 +223,19 @@ class Gatekeeper:
         if self._dev is not None and hmac.compare_digest(hashlib.sha256(written.encode()).digest(), self._dev):
             return Caller("dev", frozenset(ROLES), "dev"), None
         if written.count(".") == 2:  # a JWT has three parts, a key none
+            if self._hook_clients is not None and path.startswith(CDS_SERVICES):
+                client = self._hook_clients(written, path)
+                if client is not None:
+                    return client, None
             return self._tokens.verify(written)
         return self._keys.caller(written), None
 
-    def _identify(self, headers: Mapping[str, str]) -> Caller:
+    def _identify(self, headers: Mapping[str, str], path: str) -> Caller:
         scheme, _, written = headers.get("authorization", "").partition(" ")
         if scheme:
             if scheme.lower() != "bearer" or not written.strip():
                 raise Unauthenticated("the scheme of Authorization is Bearer", cause="scheme")
-            return self.bearer(written.strip())[0]
+            return self.bearer(written.strip(), path)[0]
         session = session_of(headers.get("cookie", ""))
         if session is None:
             raise Unauthenticated("nobody is known by this request", cause="no_credentials")

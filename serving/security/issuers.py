@@ -34,7 +34,7 @@ FEWEST_RSA_BITS = 2048
 _SECRET_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 """Members of a JWK that hold a private or symmetric key; a file of public keys has none."""
 
-_FIELDS = ("issuer", "audience", "algorithms", "keys", "roles", "default_roles", "once", "jku")
+_FIELDS = ("issuer", "audience", "algorithms", "keys", "roles", "default_roles", "once", "jku", "cds_hooks")
 _NEEDED = ("issuer", "audience", "algorithms", "keys", "roles")
 
 
@@ -56,6 +56,9 @@ class Issuer:
         Whether each token is accepted once only (client assertions, CDS Hooks); its ``jti`` is kept until it expires.
     jku
         Key addresses that a token's header may name. They are compared, never fetched.
+    cds_hooks
+        Whether it is a CDS client: its tokens name the very endpoint as audience, count once, and open nothing but
+        ``/cds-services`` (:mod:`serving.cds_hooks.client_token`).
     """
 
     name: str
@@ -66,6 +69,7 @@ class Issuer:
     default_roles: frozenset[Role]
     once: bool
     jku: tuple[str, ...]
+    cds_hooks: bool = False
 
 
 def read_issuers(path: Path) -> dict[str, Issuer]:
@@ -97,7 +101,8 @@ def _issuer(entry: Any, place: str) -> Issuer:
             raise IssuersRefused(
                 f"unknown key {seen_text(name)}", field=place, allowed=nearest(name, _FIELDS) or _FIELDS
             )
-    missing = [name for name in _NEEDED if not entry.get(name)]
+    hooks = entry.get("cds_hooks", False) is True
+    missing = [name for name in _NEEDED if not entry.get(name) and not (hooks and name == "audience")]
     if missing:
         raise IssuersRefused(f"{missing[0]} is missing or empty", field=place)
     algorithms = _texts(entry, "algorithms", place)
@@ -111,8 +116,9 @@ def _issuer(entry: Any, place: str) -> Issuer:
         keys=_keys(entry["keys"], f"{place}.keys"),
         roles=read_roles(_texts(entry, "roles", place)),
         default_roles=read_roles(_texts(entry, "default_roles", place)),
-        once=entry.get("once", False) is True,
+        once=hooks or entry.get("once", False) is True,
         jku=_texts(entry, "jku", place),
+        cds_hooks=hooks,
     )
 
 

@@ -16,12 +16,16 @@ from serving.security.refusals import Unauthenticated
 from serving.security.sessions import cookie_header
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi import FastAPI
 
     from serving.security.gatekeeper import Gatekeeper
 
 MOST_BYTES = 16 * 1024
 """Of a login: a token has at most 8,192 characters."""
+
+LOGIN, LOGIN_FAILED = "/audit/login", "/audit/login?failed=1"
 
 AFTER_LOGIN = "/audit"
 """Where a browser goes with its new session."""
@@ -38,7 +42,7 @@ _PAGE = """<!doctype html>
 </body></html>"""
 
 
-def add_login_routes(app: FastAPI, gatekeeper: Gatekeeper) -> None:
+def add_login_routes(app: FastAPI, gatekeeper_of: Callable[[], Gatekeeper]) -> None:
     """Add ``/audit/login`` and ``/audit/logout`` to the application.
 
     POST takes JSON ``{"token": "..."}`` and answers 200 with ``{"csrf_token": "...", "seconds": ...}``, or a form and
@@ -52,9 +56,15 @@ def add_login_routes(app: FastAPI, gatekeeper: Gatekeeper) -> None:
     @app.post("/audit/login", include_in_schema=False)
     async def login(request: Request) -> Response:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        written = _sent(kind, await whole_body(request.receive, MOST_BYTES))
+        body = await whole_body(request.receive, MOST_BYTES)
+        gatekeeper = gatekeeper_of()
         address = request.client.host if request.client else "unknown"
-        caller, until = gatekeeper.exchange(written, address)
+        try:
+            caller, until = gatekeeper.exchange(_sent(kind, body), address)
+        except Unauthenticated:
+            if kind == _FORM:  # a person is told on the page, and may try again
+                return RedirectResponse(LOGIN_FAILED, status_code=303)
+            raise
         session, seconds = gatekeeper.sessions.open(caller, until)
         found = (
             RedirectResponse(AFTER_LOGIN, status_code=303)
@@ -65,8 +75,11 @@ def add_login_routes(app: FastAPI, gatekeeper: Gatekeeper) -> None:
         return found
 
     @app.post("/audit/logout", include_in_schema=False)
-    async def logout() -> Response:
-        return JSONResponse({"status": "signed out"}, headers={"set-cookie": cookie_header("", 0)})
+    async def logout(request: Request) -> Response:
+        by_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+        found = RedirectResponse(LOGIN, status_code=303) if by_form else JSONResponse({"status": "signed out"})
+        found.headers["set-cookie"] = cookie_header("", 0)
+        return found
 
 
 def _sent(kind: str, body: bytes) -> str:

@@ -7,6 +7,8 @@ import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from starlette.concurrency import run_in_threadpool
+
 from features.errors import Refusal
 from serving.errors import BodyTooLarge, InternalFault
 from serving.security.asgi import (
@@ -16,11 +18,13 @@ from serving.security.asgi import (
     headers_of,
     replayed,
     send_refusal,
+    send_to_login,
+    sent_to_login,
     whole_body,
     with_headers,
 )
 from serving.security.cross_origin import CrossOrigin
-from serving.security.refusals import ForeignForm
+from serving.security.refusals import ForeignForm, Unauthenticated
 from serving.security.sessions import CSRF_FIELD, CSRF_HEADER
 
 if TYPE_CHECKING:
@@ -32,6 +36,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("oncorespond.security")
 
 CHANGES_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+JWT_DOTS = 2
+"""A token has three parts between dots."""
 
 MOST_FORM_BYTES = 64 * 1024
 """Of a form that a browser session sends; it is read here for its CSRF token and handed on."""
@@ -68,7 +75,8 @@ class SecurityMiddleware:
         state = scope.setdefault("state", {})
         request_id = state.setdefault("request_id", secrets.token_hex(8))
         headers = headers_of(scope)
-        answer = _Answer(with_headers(send, [*self._cross_origin.headers(headers), *SECURITY_HEADERS]))
+        added = [*self._cross_origin.headers(headers), (b"x-request-id", request_id.encode()), *SECURITY_HEADERS]
+        answer = _Answer(with_headers(send, added))
         body = BoundedBody(receive, self._gatekeeper.settings.most_bytes)
         try:
             if await self._cross_origin.preflight(scope["method"], headers, answer.send):
@@ -77,6 +85,11 @@ class SecurityMiddleware:
             bounded = await self._admitted(scope, headers, body)
             answer.replaced_when(body)
             await self._app(scope, bounded, answer.send)
+        except Unauthenticated as refusal:
+            if sent_to_login(scope, headers) and not answer.started:
+                await send_to_login(answer.send)
+            else:
+                await _refuse(answer, refusal, request_id)
         except Refusal as refusal:
             await _refuse(answer, refusal, request_id)
         except Exception as fault:
@@ -91,7 +104,11 @@ class SecurityMiddleware:
 
     async def _admitted(self, scope: Scope, headers: dict[str, str], body: BoundedBody) -> Receive:
         method, path = scope["method"], scope["path"]
-        caller, _ = self._gatekeeper.admit(method, path, headers, address_of(scope))
+        asked = (method, path, headers, address_of(scope))
+        if headers.get("authorization", "").count(".") >= JWT_DOTS:  # may look into the database: not in the event loop
+            caller, _ = await run_in_threadpool(self._gatekeeper.admit, *asked)
+        else:
+            caller, _ = self._gatekeeper.admit(*asked)
         scope["state"]["caller"] = caller
         if caller.by == "session" and method not in CHANGES_NOTHING:
             return await self._checked_form(caller, headers, body)

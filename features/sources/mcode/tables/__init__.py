@@ -1,0 +1,1 @@
+"""Code tables of the FHIR reader; every row names its source."""

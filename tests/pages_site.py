@@ -1,0 +1,143 @@
+"""The pages over the small models and a log of invented cases, behind the door: what tests of the pages share."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from features.case import read_case
+from serving import api
+from serving.audit.auditor import Auditor
+from serving.audit.entries import Decision, Outcome
+from serving.audit.keys import generate_keys
+from serving.audit.recorded import Asked, recorded_answers
+from serving.metrics import ServiceMetrics
+from serving.predictor import Predictor
+from serving.security.api_keys import ApiKeys
+from serving.security.gatekeeper import Gatekeeper, SecuritySettings
+from serving.security.limits import Rate
+from serving.security.middleware import SecurityMiddleware
+from serving.state import ServiceState
+from tests.cases import good_case
+
+HOSTILE = "<script>alert(1)</script>"
+LONG = "very " * 38 + "long"
+
+CASES: tuple[dict[str, Any], ...] = (
+    {
+        "histology": "LUAD",
+        "assay": {"panel": "MSK-IMPACT468"},
+        "alterations": [
+            {"gene": "KRAS", "kind": "mutation", "protein_change": "p.G12C", "vaf": 0.31},
+            {"gene": "STK11", "kind": "mutation", "protein_change": "p.Q37*"},
+        ],
+        "tmb": {"mut_per_mb": 12.3},
+        "prior_lines": 1,
+        "patient": {"age_years": 63, "sex": "female", "ecog": 1, "albumin_g_per_dl": 3.9, "nlr": 4.2},
+    },
+    {"histology": "SKCM", "therapy": {"class": "pd1_pdl1+ctla4"}, "tmb": {"mut_per_mb": 30.0}},
+    {
+        "histology": "COAD",
+        "therapy": {"agents": ["encorafenib", "cetuximab"]},
+        "alterations": [{"gene": "BRAF", "kind": "mutation", "protein_change": "p.V600E"}],
+        "patient": {"ecog": 1, "race": HOSTILE},
+        "assay": {"panel": LONG},
+    },
+    {"histology": "BLCA", "tmb": {"mut_per_mb": 4.0}, "patient": {"ecog": 2, "albumin_g_per_dl": 2.9}},
+    {"histology": "THYM", "therapy": {"agents": ["acalabrutinib"]}},
+)
+"""Invented; the third holds hostile and endless text, the last is abstained: nothing is known of its drug."""
+
+RICH, HOSTILE_CASE, ABSTAINED = 0, 2, 4
+
+
+@dataclass
+class Site:
+    """The application behind its door, its log, and one key of each role."""
+
+    app: Any
+    auditor: Auditor
+    predictor: Predictor
+    keys: dict[str, str]
+    ids: list[str]
+    routes: list[tuple[str, str]] = field(default_factory=list)
+
+    def client(self, role: str | None = "audit") -> TestClient:
+        """A client with the key of a role, or without credentials."""
+        headers = {} if role is None else {"authorization": f"Bearer {self.keys[role]}"}
+        return TestClient(self.app, base_url="https://testserver", headers=headers, follow_redirects=False)
+
+    def signed_in(self, role: str = "audit") -> tuple[TestClient, str]:
+        """A browser's session and the CSRF token of its forms."""
+        client = self.client(None)
+        answer = client.post("/audit/login", json={"token": self.keys[role]})
+        return client, str(answer.json()["csrf_token"])
+
+    @property
+    def pages(self) -> list[str]:
+        """Every page without parts in its address, and one address of every page with them."""
+        found = [path for path, method in self.routes if method == "GET" and path.startswith("/audit")]
+        skipped = ("/audit/login", "/audit/charts")
+        named = [path.replace("{prediction_id}", self.ids[RICH]) for path in found if not path.startswith(skipped)]
+        return [path for path in named if "{" not in path and not path.endswith((".csv", ".parquet", ".svg", ".png"))]
+
+
+@contextmanager
+def opened_site(folder: Path, models: Path) -> Iterator[Site]:
+    """Make the site in a folder of its own, its log filled, and close it at the end."""
+    generate_keys(folder / "keys")
+    auditor = Auditor.open(f"sqlite:///{folder / 'audit.db'}", folder / "keys", folder / "audit.heads.jsonl")
+    predictor = Predictor.from_folder(models, synthetic=True)
+    doors = ApiKeys(folder / "door")
+    keys = {role: doors.add(f"a-{role}", [role]) for role in ("predict", "outcome", "audit", "admin")}
+    settings = SecuritySettings(
+        keys_folder=folder / "door", per_caller=Rate(1e4, 10_000), failed_logins=Rate(1e4, 10_000)
+    )
+    gatekeeper = Gatekeeper.from_settings(settings)
+    state = ServiceState(lambda: predictor, lambda: auditor, ServiceMetrics(), lambda: gatekeeper)
+    app = api.create_app(state)
+    routes = [(route.path, method) for route in app.routes for method in getattr(route, "methods", ())]
+    try:
+        ids = _filled(auditor, predictor)
+        yield Site(SecurityMiddleware(app, gatekeeper), auditor, predictor, keys, ids, routes)
+    finally:
+        app.state.pages.close()
+        auditor.close()
+
+
+def _filled(auditor: Auditor, predictor: Predictor) -> list[str]:
+    cases = [
+        read_case(good_case(**{"case_id": f"c-{k}", "patient_id": f"p-{k}", **one})) for k, one in enumerate(CASES)
+    ]
+    answers = recorded_answers(auditor, predictor, cases, Asked("key:ward-7", time.perf_counter()))
+    ids = [str(answer["prediction_id"]) for answer in answers]
+    auditor.record_event(ids[1], Outcome(best_response="PR"), "key:registry")
+    auditor.record_event(ids[3], Outcome(best_response="PD"), "key:registry")
+    auditor.record_event(ids[3], Decision(decision="overridden", reason="comorbidity"), "key:ward-7")
+    return ids
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """Serve an application on this machine for a browser; give its address."""
+    import uvicorn
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"http://localhost:{port}"
+    server.should_exit = True
+    thread.join(timeout=10)

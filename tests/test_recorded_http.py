@@ -1,0 +1,289 @@
+"""What is answered over HTTP is in the log first: records, repeated requests, later events, a log that is full."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.testclient import TestClient
+
+from serving import asked
+from serving.audit.auditor import Auditor
+from serving.audit.reading import Filter, listed
+from serving.audit.replay import Artefacts, replay_all
+from serving.errors import BodyTooSlow
+from serving.metrics import ServiceMetrics
+from serving.more_openapi import EXAMPLE_RANK
+from serving.openapi import EXAMPLE_CASE
+from serving.predictor import Predictor
+from serving.security.api_keys import ApiKeys
+from tests.audit_log import open_log
+from tests.audit_verdict import verdict_of
+from tests.cases import good_case
+from tests.guarded import assert_refused
+from tests.served_app import SIGNED_IN, guarded_app
+
+
+@pytest.fixture(scope="module")
+def predictor(served_models: Path) -> Predictor:
+    return Predictor.from_folder(served_models, synthetic=True)
+
+
+@pytest.fixture
+def log(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Auditor]:
+    """A log in SQLite; in PostgreSQL as well for the tests that say :data:`BOTH`."""
+    postgres = getattr(request, "param", "sqlite") == "postgres"
+    found = open_log(tmp_path, request.getfixturevalue("postgres") if postgres else None)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def client(predictor: Predictor, log: Auditor, tmp_path: Path) -> TestClient:
+    return TestClient(guarded_app(predictor, ServiceMetrics(), tmp_path, log), headers=SIGNED_IN)
+
+
+BOTH = pytest.mark.parametrize("log", ["sqlite", "postgres"], indirect=True)
+
+
+def _key(folder: Path, name: str, *roles: str) -> dict[str, str]:
+    """Return the headers of a new API key; with the dev token the door reads the same folder."""
+    return {"authorization": f"Bearer {ApiKeys(folder / 'door-keys').add(name, roles)}"}
+
+
+def _kinds(log: Auditor) -> list[str]:
+    return [row["kind"] for row in reversed(listed(log.database, Filter(newest=1000)))]
+
+
+@BOTH
+def test_every_way_to_ask_leaves_its_records(client: TestClient, log: Auditor, served_models: Path) -> None:
+    one = client.post("/predict", json=EXAMPLE_CASE).json()
+    several = {**good_case(therapy="__absent__"), "therapies": [{"agents": ["nivolumab"]}, {"agents": ["vemurafenib"]}]}
+    client.post("/predict", json=several)
+    client.post("/predict/batch", json={"cases": [EXAMPLE_CASE, {"histology": "LAUD"}, EXAMPLE_CASE]})
+    client.post("/bento/predict", json={"case": EXAMPLE_CASE})
+    ranking = client.post("/rank", json={**EXAMPLE_RANK, "limit": 2}).json()
+    rows = list(reversed(listed(log.database, Filter(newest=1000))))
+    routes = ["/predict", "/predict", "/predict", "/predict/batch", "/predict/batch", "/bento/predict"]
+    assert [row["route"] for row in rows[:6]] == routes
+    assert {row["route"] for row in rows[6:]} == {"/rank"}
+    assert [row["kind"] for row in rows[6:]].count("ranking") == 1
+    shown = [entry["answer"]["prediction_id"] for one in ranking["lists"] for entry in one["therapies"]]
+    assert sorted(row["record_id"] for row in rows if row["about"] == ranking["ranking_id"]) == sorted(shown)
+    assert {row["caller"] for row in rows} == {"dev"}
+    assert all(row["latency_ms"] > 0 for row in rows)
+    logged = log.lookup(one["prediction_id"])
+    assert logged.payload is not None
+    assert any(value is None for value in logged.payload["features"].values())
+    assert logged.row["phi_tmb"] == one["groups"]["tmb"]
+    assert verdict_of(log).good
+    assert {one.result for one in replay_all(log.database, log.keys, Artefacts([served_models]))} == {"equal"}
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("path", "body", "other"),
+    [
+        ("/predict", EXAMPLE_CASE, {**EXAMPLE_CASE, "prior_lines": 2}),
+        ("/predict/batch", {"cases": [EXAMPLE_CASE, 7]}, {"cases": [EXAMPLE_CASE]}),
+        ("/bento/predict", {"case": EXAMPLE_CASE}, {"case": {**EXAMPLE_CASE, "prior_lines": 2}}),
+        ("/rank", {**EXAMPLE_RANK, "limit": 2}, {**EXAMPLE_RANK, "limit": 3}),
+    ],
+    ids=["predict", "batch", "bento", "rank"],
+)
+def test_the_same_key_gives_the_same_answer_once(
+    client: TestClient, log: Auditor, path: str, body: dict[str, Any], other: dict[str, Any]
+) -> None:
+    once = {"idempotency-key": "k-1"}
+    first = client.post(path, json=body, headers=once)
+    assert first.status_code == 200, first.text
+    before = _kinds(log)
+    again = client.post(path, json=body, headers=once)
+    assert again.content == first.content
+    assert _kinds(log) == before
+    assert_refused(client.post(path, json=other, headers=once), 422, "idempotency_key_reused")
+    elsewhere = "/rank" if path != "/rank" else "/predict"
+    wanted = EXAMPLE_RANK if path != "/rank" else EXAMPLE_CASE
+    assert_refused(client.post(elsewhere, json=wanted, headers=once), 422, "idempotency_key_reused")
+    assert client.post(path, json=body).content != first.content
+    assert verdict_of(log).good
+
+
+@BOTH
+def test_many_at_once_with_one_key_leave_one_record(client: TestClient, log: Auditor) -> None:
+    def ask(_: int) -> bytes:
+        return client.post("/predict", json=EXAMPLE_CASE, headers={"idempotency-key": "k-2"}).content
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(ask, range(8)))) == 1
+    assert _kinds(log) == ["prediction"]
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 256, "é", "a b", "a\tb"])
+def test_a_key_that_is_none_is_refused(client: TestClient, log: Auditor, key: str) -> None:
+    headers = [(b"idempotency-key", key.encode("latin-1"))]
+    for path, body in (("/predict", EXAMPLE_CASE), ("/predict/batch", {"cases": [EXAMPLE_CASE]})):
+        assert_refused(client.post(path, json=body, headers=headers), 422, "invalid_idempotency_key")
+    twice = [(b"idempotency-key", b"a"), (b"idempotency-key", b"a")]
+    assert_refused(client.post("/predict", json=EXAMPLE_CASE, headers=twice), 422, "invalid_idempotency_key")
+    assert _kinds(log) == []
+
+
+@BOTH
+def test_outcomes_and_decisions_are_chained_to_their_prediction(client: TestClient, log: Auditor) -> None:
+    made = client.post("/predict", json=EXAMPLE_CASE).json()["prediction_id"]
+    outcome = {"best_response": "PR", "note": "seen on CT"}
+    once = {"idempotency-key": "o-1"}
+    first = client.post(f"/predictions/{made}/outcome", json=outcome, headers=once)
+    assert first.status_code == 201
+    assert client.post(f"/predictions/{made}/outcome", json=outcome, headers=once).json() == first.json()
+    client.post(f"/predictions/{made}/decision", json={"decision": "taken"})
+    found = client.get(f"/predictions/{made}").json()
+    assert [(one["kind"], one["status"]) for one in found["later"]] == [("outcome", "observed"), ("decision", "taken")]
+    assert found["later"][0]["event"] == outcome
+    assert found["answer"]["prediction_id"] == made
+    assert found["request"]["histology"] == "LUAD"
+    assert "c-1" not in (found["request"]["case_id"], found["answer"]["case_id"])
+    assert _kinds(log) == ["prediction", "outcome", "decision"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "code"),
+    [
+        ("outcome", {}, "invalid_case"),
+        ("outcome", {"best_response": "better"}, "invalid_case"),
+        ("outcome", {"best_response": "PR", "objective_response": False}, "invalid_case"),
+        ("outcome", {"best_response": "NE", "objective_response": True}, "invalid_case"),
+        ("outcome", {"objective_response": 1}, "invalid_case"),
+        ("outcome", {"best_response": "PR", "assessed_days_after_index": -1}, "invalid_case"),
+        ("outcome", {"best_response": "PR", "note": "x" * 2001}, "invalid_case"),
+        ("decision", {"decision": "overridden"}, "invalid_case"),
+        ("decision", {"decision": "overridden", "reason": "because"}, "invalid_case"),
+        ("decision", {"decision": "taken", "reason": "trial"}, "invalid_case"),
+        ("decision", {"decision": "taken", "by": "Dr. Miller"}, "invalid_case"),
+    ],
+)
+def test_bad_events_are_refused(client: TestClient, log: Auditor, kind: str, body: dict[str, Any], code: str) -> None:
+    made = client.post("/predict", json=EXAMPLE_CASE).json()["prediction_id"]
+    assert_refused(client.post(f"/predictions/{made}/{kind}", json=body), 422, code)
+    assert _kinds(log) == ["prediction"]
+
+
+@BOTH
+@pytest.mark.parametrize("record_id", ["nowhere", "019ab0c4-6c00-7d3e-a1b2-0123456789ab", "a%00b", "x" * 500, "é"])
+def test_unknown_predictions_are_404(client: TestClient, record_id: str) -> None:
+    assert_refused(client.get(f"/predictions/{record_id}"), 404, "unknown_prediction")
+    for kind, body in (("outcome", {"best_response": "PR"}), ("decision", {"decision": "taken"})):
+        assert_refused(client.post(f"/predictions/{record_id}/{kind}", json=body), 404, "unknown_prediction")
+
+
+def test_a_caller_sees_its_own_predictions_and_an_auditor_all(
+    predictor: Predictor, log: Auditor, tmp_path: Path
+) -> None:
+    client = TestClient(guarded_app(predictor, ServiceMetrics(), tmp_path, log))
+    ward, other = _key(tmp_path, "ward-7", "predict"), _key(tmp_path, "ward-8", "predict")
+    registry, auditing = _key(tmp_path, "registry", "outcome"), _key(tmp_path, "auditor", "audit")
+    made = client.post("/predict", json=EXAMPLE_CASE, headers=ward).json()["prediction_id"]
+    assert client.get(f"/predictions/{made}", headers=ward).status_code == 200
+    assert client.get(f"/predictions/{made}", headers=auditing).status_code == 200
+    assert_refused(client.get(f"/predictions/{made}", headers=other), 404, "unknown_prediction")
+    assert_refused(client.get(f"/predictions/{made}", headers=registry), 403, "forbidden")
+    taken = {"decision": "taken"}
+    assert client.post(f"/predictions/{made}/decision", json=taken, headers=ward).status_code == 201
+    assert client.post(f"/predictions/{made}/decision", json=taken, headers=registry).status_code == 201
+    refused = client.post(f"/predictions/{made}/decision", json=taken, headers=other)
+    assert_refused(refused, 404, "unknown_prediction")
+    assert (
+        client.post(f"/predictions/{made}/outcome", json={"best_response": "SD"}, headers=registry).status_code == 201
+    )
+    once = {"idempotency-key": "k"}
+    mine = client.post("/predict", json=EXAMPLE_CASE, headers={**ward, **once}).json()
+    theirs = client.post("/predict", json=EXAMPLE_CASE, headers={**other, **once}).json()
+    assert mine["prediction_id"] != theirs["prediction_id"]
+
+
+def _full(log: Auditor) -> None:
+    """Let the database have no page more, as on a full disk."""
+    with log.database.engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+
+def _room(log: Auditor) -> None:
+    with log.database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+
+
+def test_what_cannot_be_recorded_is_not_answered(client: TestClient, log: Auditor) -> None:
+    made = client.post("/predict", json=EXAMPLE_CASE).json()["prediction_id"]
+    assert client.get("/readyz").status_code == 200
+    _full(log)
+    requests: list[tuple[str, dict[str, Any]]] = [
+        ("/predict/batch", {"cases": [EXAMPLE_CASE] * 20}),
+        ("/rank", EXAMPLE_RANK),
+        ("/predict", {**EXAMPLE_CASE, "therapies": [{"agents": ["nivolumab"]}] * 20, "therapy": None}),
+        ("/bento/predict", {"case": EXAMPLE_CASE}),
+        (f"/predictions/{made}/outcome", {"best_response": "PR", "note": "x" * 2000}),
+    ]
+    requests[2][1].pop("therapy")
+    refused = [client.post(path, json=body) for path, body in requests]
+    before = _kinds(log)
+    for response in refused:
+        if response.status_code < 300:  # a small record may still fit into a page that is there
+            continue
+        assert_refused(response, 503, "audit_unavailable")
+        assert "p-1" not in response.text
+        assert int(response.headers["retry-after"]) > 0
+    assert [response.status_code for response in refused].count(503) >= 3
+    _room(log)
+    assert client.get("/readyz").status_code == 200
+    assert client.post("/predict", json=EXAMPLE_CASE).status_code == 200
+    assert _kinds(log) == [*before, "prediction"]
+    assert verdict_of(log).good
+
+
+def test_while_the_log_takes_nothing_the_service_is_not_ready(client: TestClient, log: Auditor) -> None:
+    import sqlalchemy as sa
+
+    with log.database.writing() as connection:
+        connection.execute(sa.text("ALTER TABLE heads RENAME TO away"))
+    assert_refused(client.post("/predict", json=EXAMPLE_CASE), 503, "audit_unavailable")
+    with log.database.writing() as connection:
+        connection.execute(sa.text("ALTER TABLE alive RENAME TO gone"))
+    assert_refused(client.get("/readyz"), 503, "audit_unavailable")
+    assert client.get("/livez").status_code == 200
+    with log.database.writing() as connection:
+        connection.execute(sa.text("ALTER TABLE away RENAME TO heads"))
+        connection.execute(sa.text("ALTER TABLE gone RENAME TO alive"))
+    assert client.get("/readyz").status_code == 200
+    assert client.post("/predict", json=EXAMPLE_CASE).status_code == 200
+
+
+def test_an_erased_answer_is_not_given_again(client: TestClient, log: Auditor) -> None:
+    body, once = {**EXAMPLE_CASE, "patient_id": "p-1"}, {"idempotency-key": "k-9"}
+    made = client.post("/predict", json=body, headers=once).json()["prediction_id"]
+    log.erase("officer", patient_id="p-1")
+    assert_refused(client.post("/predict", json=body, headers=once), 410, "erased_record")
+    found = client.get(f"/predictions/{made}").json()
+    assert (found["erased"], found["request"], found["answer"]) == (True, None, None)
+
+
+def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def receive() -> Any:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(asked, "LONGEST_BODY_S", 0.05)
+    request = Request({"type": "http", "headers": [(b"content-type", b"application/json")]}, receive)
+    with pytest.raises(BodyTooSlow) as refused:
+        asyncio.run(asked.read_body(request))
+    assert refused.value.http_status == 408
+
+
+def test_the_metrics_tell_the_lag(client: TestClient) -> None:
+    client.post("/predict", json=EXAMPLE_CASE)
+    assert "oncorespond_audit_lag_seconds 0.0" in client.get("/metrics").text

@@ -45,7 +45,8 @@ serve: $(STAMP) ## serve the promoted models on 127.0.0.1:3000 (those of the dem
 ui: $(STAMP) ## MLflow's pages over the tracked experiments
 	@$(BIN)/oncorespond ui
 
-bench: $(STAMP) ## benchmarks as ratios
+bench: $(STAMP) ## benchmarks as ratios, into docs/benchmarks.md
+	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m pytest -m bench -n 0
 
 soak: $(STAMP) ## the long tests, at their whole size

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "features": ("features.commands_explain:features_app", "What the model would know about a case, and from where."),
     "schema": ("features.commands_explain:schema", "Print the JSON Schema of a case."),
     "train": ("experiments.commands:train", "Fit, judge and track an experiment."),
+    "train-large": ("training.commands_large:train_large", "Fit a model on more cases than fit into memory."),
     "promote": ("experiments.commands:promote", "Give a tracked model an alias and put it where the service reads."),
     "reproduce": (
         "experiments.commands:reproduce",

@@ -18,6 +18,7 @@ from training.permutation import null_areas, null_table
 from training.resampling import external_scene
 from training.same_patients import twins_between_cohorts
 from training.subgroups import subgroup_table
+from training.venn_abers import venn_abers_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -79,6 +80,7 @@ class Asker:
         found, also = Further(), self.experiment.evaluation.also
         if resampled:
             found.tables.append(self._subgroups(resampled))
+            found.tables.append(venn_abers_table(resampled, self.experiment.evaluation.seed))
         if self.material.unreduced is not None:
             found.rows += self._with_shared_patients(self.material.unreduced)
         if external:

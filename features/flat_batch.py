@@ -21,6 +21,7 @@ from features.errors import InvalidCase
 from features.flat import NUMBER_PATHS, TEXT_PATHS
 from features.flat_lists import (
     findings_of_lists,
+    free_texts,
     joined_texts,
     key_of_tested,
     known,
@@ -163,7 +164,8 @@ class _Reading:
             column = self.column(path)
             found[path] = none
             if column is not None:
-                found[path], good = texts_of(column, rules[path].text)
+                rule = rules[path]
+                found[path], good = free_texts(column, rule) if rule.free else texts_of(column, rule.text)
                 self.good &= good
         self.good &= found["histology"].codes != UNKNOWN
         return found

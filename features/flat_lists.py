@@ -98,6 +98,8 @@ def known(column: pa.Array) -> BoolArray:
 def numbers_of(column: pa.Array, rule: Rule) -> tuple[FloatArray, BoolArray]:
     """Return numbers, NaN for null, and which rows are certainly good."""
     kind = column.type
+    if column.null_count == len(column):
+        return np.full(len(column), np.nan), np.ones(len(column), dtype=np.bool_)
     if rule.kind == "truth":
         if pa.types.is_boolean(kind) or pa.types.is_null(kind):
             values = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False)
@@ -110,7 +112,7 @@ def numbers_of(column: pa.Array, rule: Rule) -> tuple[FloatArray, BoolArray]:
 
 def texts_of(column: pa.Array, canonical: Callable[[str], str | None]) -> tuple[Coded, BoolArray]:
     """Return texts in their canonical spelling, and which rows are certainly good; each distinct one is asked once."""
-    if pa.types.is_null(column.type):
+    if column.null_count == len(column):
         return Coded(np.full(len(column), UNKNOWN), ()), np.ones(len(column), dtype=np.bool_)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
@@ -118,6 +120,16 @@ def texts_of(column: pa.Array, canonical: Callable[[str], str | None]) -> tuple[
         return Coded(np.full(len(column), UNKNOWN), ()), ~known(column)
     raw = coded(column)
     return recoded(raw, [canonical(text) for text in raw.levels])
+
+
+def free_texts(column: pa.Array, rule: Rule) -> tuple[Coded, BoolArray]:
+    """Return texts that are kept as they stand (names of cases and patients), and which rows are certainly good."""
+    if not pa.types.is_string(column.type):
+        return texts_of(column, rule.text)
+    longest = pc.max(pc.utf8_length(column)).as_py() or 0
+    if rule.longest is not None and longest > rule.longest:
+        return texts_of(column, rule.text)
+    return coded(column), np.ones(len(column), dtype=np.bool_)
 
 
 def recoded(raw: Coded, spellings: list[str | None]) -> tuple[Coded, BoolArray]:
@@ -137,9 +149,8 @@ def findings_of_lists(column: pa.Array | None, n: int) -> tuple[Findings, Entrie
     if not len(entries.row) or not _is_struct(entries, (*LEVEL_FIELDS, *MEASURED)):
         return Findings(), entries
     measured = [_number(entries, name, ALTERATION_RULES[name]) for name in MEASURED]
-    codes, first = _levels(entries)
-    raw = entries.values.take(pa.array(first)).to_pylist()
-    levels = [_alteration(tuple(None if row is None else row.get(name) for name in LEVEL_FIELDS)) for row in raw]
+    codes, fields = _levels(entries)
+    levels = [_alteration(one) for one in fields]
     entries.doubt(np.array([level is None for level in levels], dtype=np.bool_)[codes])
     return _findings(entries, codes, levels, measured), entries
 
@@ -179,43 +190,47 @@ def _number(entries: Entries, name: str, rule: Rule) -> FloatArray:
     return values
 
 
-def _levels(entries: Entries) -> tuple[IntArray, IntArray]:
-    """Return each entry's distinct finding and the first entry of each, in the order of their first appearance."""
+def _levels(entries: Entries) -> tuple[IntArray, list[tuple[Any, ...]]]:
+    """Return each entry's distinct finding, and the fields of each, in the order of their first appearance."""
     key, radix = np.zeros(len(entries.row), dtype=np.int64), 1
-    for name in LEVEL_FIELDS:
-        codes, width = _codes(entries, name)
-        if width == 1:
+    columns = [_codes(entries, name) for name in LEVEL_FIELDS]
+    for codes, values in columns:
+        if len(values) == 1:
             continue
-        if radix * width > _LARGEST_KEY:
+        if radix * len(values) > _LARGEST_KEY:
             _, key = np.unique(key, return_inverse=True)
             radix = len(key) + 1
-        key, radix = key * width + codes, radix * width
+        key, radix = key * len(values) + codes, radix * len(values)
     _, first, where = np.unique(key, return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    return rank[where], first[order]
+    chosen = first[order]
+    fields = [[values[code] for code in codes[chosen].tolist()] for codes, values in columns]
+    return rank[where], list(zip(*fields, strict=True))
 
 
-def _codes(entries: Entries, name: str) -> tuple[IntArray, int]:
-    """Return a field as codes from 0 (unknown) on, and how many there are."""
+def _codes(entries: Entries, name: str) -> tuple[IntArray, tuple[Any, ...]]:
+    """Return a field as codes, and what each code stands for; the first is unknown."""
     column, rule = _field(entries, name), ALTERATION_RULES[name]
     if rule.kind == "text":
         texts, good = texts_of(column, str)
         entries.doubt(~good)
-        return texts.codes + 1, len(texts.levels) + 1
+        return texts.codes + 1, (None, *texts.levels)
     numbers = _number(entries, name, rule)
-    found, where = np.unique(np.where(np.isnan(numbers), -1.0, numbers), return_inverse=True)
-    return where, len(found)
+    if column.null_count == len(column):
+        return np.zeros(len(column), dtype=np.int64), (None,)
+    found, where = np.unique(np.where(np.isnan(numbers), -np.inf, numbers), return_inverse=True)
+    values = tuple(None if number == -np.inf else number for number in found.tolist())
+    return (where, values) if values[0] is None else (where + 1, (None, *values))
 
 
 @lru_cache(maxsize=_MOST_KEPT)
 def _alteration(fields: tuple[Any, ...]) -> Alteration | None:
     """Return a finding without its measured numbers, or None when the record does not take it."""
     given = {name: value for name, value in zip(LEVEL_FIELDS, fields, strict=True) if value is not None}
-    exon = given.get("exon")
-    if isinstance(exon, float):
-        given = {**given, "exon": int(exon)} if exon == exon else {k: v for k, v in given.items() if k != "exon"}
+    if isinstance(exon := given.get("exon"), float) and exon.is_integer():
+        given["exon"] = int(exon)
     try:
         return Alteration.model_validate(given)
     except ValidationError:

@@ -67,6 +67,11 @@ class Rule:
         good = np.isnan(values) | ((values >= self.low) & (values <= self.high))
         return good & (np.isnan(values) | (np.floor(values) == values)) if self.kind == "integer" else good
 
+    @property
+    def free(self) -> bool:
+        """Whether a text is kept as it stands, whatever it says."""
+        return self.kind == "text" and self.allowed is None and self.resolve is None
+
     def text(self, seen: str) -> str | None:
         """Return the canonical spelling of a text, or None when it is not certainly good.
 

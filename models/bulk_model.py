@@ -1,6 +1,6 @@
 """A response model as bulk scoring uses it: the same numbers, what is dear worked out once or left out.
 
-Evidence is evaluated by halves (:mod:`models.evidence_bulk`); where no contributions are wanted, the linear and the
+Evidence is evaluated by shares (:mod:`models.evidence_bulk`); where no contributions are wanted, the linear and the
 boosted term are summed at once instead of column by column, which agrees to rounding and is several times quicker.
 """
 

@@ -93,6 +93,10 @@ def cross_fit(training: Training, settings: ResponseSettings) -> CrossFit:
     apart = {name: _without_groups(sweep, group, z) for name, group in training.groupings.items()}
     if not settings.boosted.on:
         return CrossFit(linear, None, z, apart)
+    if settings.boosted.trials:
+        from models.boosted_search import searched
+
+        settings = replace(settings, boosted=searched(training, start, settings.boosted, settings.seed))
     every = np.ones(len(z), dtype=np.bool_)
     boosted = as_term(_boosters(training, every, z, settings), training.inputs.matrix, training.weight)
     for f in np.unique(training.fold):

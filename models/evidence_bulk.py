@@ -1,10 +1,10 @@
-"""The evidence of many cases at once: what a case's setting says and what its findings add, each worked out once.
+"""The evidence of many cases at once: what a setting, its biomarkers and its findings say, each worked out once.
 
-Under a checkpoint inhibitor the terms of a case are those of its setting (histology, regimen, line, biomarkers, prior
-therapy) and those that its altered genes add in its histology; no term belongs to both. Settings are few and gene sets
-are few, their pairs are many: log-odds, parts and the whitened covariance are sums of the two, so each half is worked
-out once. Equal to :meth:`models.evidence.EvidenceTerm.evaluate` to rounding (tests); the targeted family, whose
-match binds regimen and findings together, is evaluated as a whole.
+Under a checkpoint inhibitor the terms of a case are those of its setting (histology, regimen, line, prior therapy),
+those that its biomarkers add in its histology, and those that its altered genes add there; no term belongs to two of
+them. Each of the three is few, what they make together is many: log-odds, parts and the whitened covariance are sums
+of three, so each share is worked out once. Equal to :meth:`models.evidence.EvidenceTerm.evaluate` to rounding (tests);
+the targeted family, whose match binds regimen and findings together, is evaluated as a whole.
 """
 
 from __future__ import annotations
@@ -23,25 +23,48 @@ from models.evidence import EvidenceTerm, EvidenceValues
 from models.evidence_design import pool_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from features.batch import Batch, IntArray
     from features.evidence_profile import Finding, Profile
-    from models.inputs import FloatArray
+    from models.inputs import BoolArray, FloatArray
     from models.response import EvidenceLike
 
+NO_MARKERS: dict[str, Any] = {"mmr": None, "tmb": None, "pdl1": None}
+
 MOST_KEPT = 40_000
-"""Halves whose numbers are kept, about 1.5 kB each; all are forgotten beyond that."""
+"""Shares whose numbers are kept, about 1.5 kB each; all are forgotten beyond that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Half:
-    """What a setting, or the findings in it, brings: log-odds by pool, prior variance, whitened covariance."""
+@dataclass(eq=False)
+class Shares:
+    """What settings, and findings in them, bring: a row each, by key.
 
-    parts: FloatArray
-    prior: float
-    whitened: FloatArray
-    covered: bool
+    Attributes
+    ----------
+    numbers
+        Shape (room, k + 1 + arms): log-odds by pool, prior variance, whitened covariance.
+    covered
+        Shape (room,).
+    """
+
+    numbers: FloatArray
+    covered: BoolArray
+    rows: dict[Any, int] = field(default_factory=dict)
+
+    @classmethod
+    def of_width(cls, width: int) -> Shares:
+        """Return an empty store."""
+        return cls(np.empty((1_024, width)), np.empty(1_024, dtype=np.bool_))
+
+    def put(self, key: Any, numbers: FloatArray, covered: bool) -> int:
+        """Keep one more; return its row."""
+        row = self.rows[key] = len(self.rows)
+        if row == len(self.numbers):
+            self.numbers = np.concatenate([self.numbers, np.empty_like(self.numbers)])
+            self.covered = np.concatenate([self.covered, np.empty_like(self.covered)])
+        self.numbers[row], self.covered[row] = numbers, covered
+        return row
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +78,6 @@ class EvidenceInBulk:
     """
 
     term: EvidenceLike
-    _kept: dict[Any, Half] = field(default_factory=dict, repr=False)
     _without: dict[Profile, Mapping[str, float]] = field(default_factory=dict, repr=False)
     _standing: dict[str, Profile] = field(default_factory=dict, repr=False)
 
@@ -64,19 +86,22 @@ class EvidenceInBulk:
         term = self.term
         if not isinstance(term, EvidenceTerm) or term.family != "checkpoint" or not batch.n:
             return term.evaluate(batch)
-        if len(self._kept) > MOST_KEPT:
-            self._kept.clear()
+        shares = self._shares
+        if len(shares.rows) > MOST_KEPT:
+            shares.rows.clear()
             self._without.clear()
         settings, of_case = _settings(batch)
         sets, of_findings = gene_sets(batch)
-        halves = [self._setting(one) for one in settings]
-        places = [self._place(one, half.covered) for one, half in zip(settings, halves, strict=True)]
+        cores = [self._setting(one._replace(**NO_MARKERS)) for one in settings]
+        places = [self._place(one, bool(shares.covered[row])) for one, row in zip(settings, cores, strict=True)]
+        pairs = zip(places, settings, strict=True)
+        markers = [self._added(place, mmr=one.mmr, tmb=one.tmb, pdl1=one.pdl1) for place, one in pairs]
         groups = {place: group for group, place in enumerate(dict.fromkeys(places))}
         group = np.array([groups[place] for place in places], dtype=np.int64)[of_case]
-        pairs, of_pair = np.unique(group * len(sets) + of_findings, return_inverse=True)
+        found, of_pair = np.unique(group * len(sets) + of_findings, return_inverse=True)
         bare = list(groups)
-        added = [self._added(bare[pair // len(sets)], sets[pair % len(sets)]) for pair in pairs.tolist()]
-        return self._values(term, halves, of_case, added, of_pair)
+        genes = [self._added(bare[one // len(sets)], findings=sets[one % len(sets)]) for one in found.tolist()]
+        return self._values(term, np.array(cores), np.array(markers), of_case, np.array(genes)[of_pair])
 
     def nearest_arms(self, batch: Batch, row: int, k: int = 5) -> list[dict[str, Any]]:
         """Return the arms that the evidence of one case leans on."""
@@ -87,21 +112,25 @@ class EvidenceInBulk:
         return self.term.to_json()
 
     def _values(
-        self, term: EvidenceTerm, settings: Sequence[Half], at: IntArray, added: Sequence[Half], of_pair: IntArray
+        self, term: EvidenceTerm, core: IntArray, markers: IntArray, of_case: IntArray, genes: IntArray
     ) -> EvidenceValues:
-        def both(name: str) -> FloatArray:
-            one, other = (np.array([getattr(half, name) for half in halves]) for halves in (settings, added))
-            return np.asarray(one[at] + other[of_pair], dtype=np.float64)
-
-        parts, whitened = both("parts"), both("whitened")
+        shares = self._shares.numbers
+        both = (shares[core] + shares[markers])[of_case]
+        both += shares[genes]
+        k = len(term.pools)
+        parts, whitened = np.ascontiguousarray(both[:, :k]), both[:, k + 1 :]
         return EvidenceValues(
             log_odds=parts.sum(axis=1),
-            variance=np.maximum(0.0, both("prior") - np.einsum("ij,ij->i", whitened, whitened)),
+            variance=np.maximum(0.0, both[:, k] - np.einsum("ij,ij->i", whitened, whitened)),
             names=term.pools,
             parts=parts,
-            covered=np.array([half.covered for half in settings], dtype=np.bool_)[at],
+            covered=self._shares.covered[core][of_case],
             between_trial_variance=term.between_trial_variance,
         )
+
+    @cached_property
+    def _shares(self) -> Shares:
+        return Shares.of_width(len(self._pool) + 1 + self._whitened.shape[1])
 
     def _place(self, profile: Profile, covered: bool) -> Profile:
         """Return what the terms of findings depend on beside the findings: the histology, and whether arms speak.
@@ -113,22 +142,24 @@ class EvidenceInBulk:
             return bare
         return self._standing.setdefault(profile.histology, bare)
 
-    def _setting(self, profile: Profile) -> Half:
-        found = self._kept.get(profile)
-        if found is None:
-            found = self._kept[profile] = self._half(*self._spoken_to(profile))
-        return found
+    def _setting(self, profile: Profile) -> int:
+        known = self._shares.rows.get(profile)
+        if known is not None:
+            return known
+        terms, covered = self._spoken_to(profile)
+        return self._shares.put(profile, self._numbers(terms), covered)
 
-    def _added(self, place: Profile, findings: frozenset[Finding]) -> Half:
-        key = (place, findings)
-        found = self._kept.get(key)
-        if found is None:
-            without = self._without.get(place)
-            if without is None:
-                without = self._without[place] = self._spoken_to(place)[0]
-            whole, covered = self._spoken_to(place._replace(findings=tuple(findings)))
-            found = self._kept[key] = self._half({n: v for n, v in whole.items() if n not in without}, covered)
-        return found
+    def _added(self, place: Profile, **more: Any) -> int:
+        """Return the row of what more is known adds to a place: its biomarkers, or its findings."""
+        key = (place, *more.items())
+        known = self._shares.rows.get(key)
+        if known is not None:
+            return known
+        without = self._without.get(place)
+        if without is None:
+            without = self._without[place] = self._spoken_to(place)[0]
+        whole, covered = self._spoken_to(place._replace(**more))
+        return self._shares.put(key, self._numbers({n: v for n, v in whole.items() if n not in without}), covered)
 
     def _spoken_to(self, profile: Profile) -> tuple[Mapping[str, float], bool]:
         assert isinstance(self.term, EvidenceTerm)  # noqa: S101  # evaluate has asked
@@ -140,7 +171,8 @@ class EvidenceInBulk:
         fitted = self.term.fitted  # type: ignore[attr-defined]  # an EvidenceTerm, see evaluate
         return np.asarray(fitted.covariance @ fitted.whitening.T, dtype=np.float64)
 
-    def _half(self, terms: Mapping[str, float], covered: bool) -> Half:
+    def _numbers(self, terms: Mapping[str, float]) -> FloatArray:
+        """Return log-odds by pool, prior variance and whitened covariance of some terms, one after another."""
         term = self.term
         assert isinstance(term, EvidenceTerm)  # noqa: S101  # evaluate has asked
         of_group, prior = self._variance_of, 0.0
@@ -156,7 +188,7 @@ class EvidenceInBulk:
                 values.append(value)
         found = np.array(values, dtype=np.float64)
         parts = np.bincount(pools, weights=found * term.fitted.coefficients[places], minlength=len(term.pools))
-        return Half(np.asarray(parts, dtype=np.float64), prior, found @ self._whitened[places], covered)
+        return np.concatenate([parts, [prior], found @ self._whitened[places]])
 
     def _pool_and_place(self, name: str) -> tuple[int, int]:
         known = self._known_names.get(name)

@@ -76,8 +76,9 @@ def update(
         moved = log_odds + shift
     else:
         after, moved = _composed(before, local), local.log_odds(log_odds)
-    citl = (fit_level(at, y, weight, 0.0, prior_sd)[0] for at in (log_odds, moved))
-    return Update(before, after, *citl, log_loss(log_odds, y, weight), log_loss(moved, y, weight))
+    citl_before, citl_after = (fit_level(at, y, weight, 0.0, prior_sd)[0] for at in (log_odds, moved))
+    losses = log_loss(log_odds, y, weight), log_loss(moved, y, weight)
+    return Update(before, after, citl_before, citl_after, *losses)
 
 
 def shift_sd(calibration: AffineCalibration) -> float:

@@ -54,7 +54,11 @@ class LinearSettings:
 
 @dataclass(frozen=True)
 class BoostedSettings:
-    """Shallow monotone boosters; 0 asks for the n-aware preset (see :func:`models.boosted_fit.preset`)."""
+    """Shallow monotone boosters; 0 asks for the n-aware preset (see :func:`models.boosted_fit.preset`).
+
+    ``trials`` of a search around it (:mod:`models.boosted_search`), within every fit and so nested in any resampling;
+    0 searches nothing.
+    """
 
     on: bool = True
     seeds: int = 5
@@ -66,6 +70,7 @@ class BoostedSettings:
     share_of_cases: float = 0.8
     share_of_columns: float = 0.6
     monotone: bool = True
+    trials: int = 0
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,8 @@ def _add_probes(app: FastAPI, state: ServiceState) -> None:
         state.ready_predictor()
         if not await run_in_threadpool(state.ready_auditor().ready):
             raise AuditUnavailable("the audit log takes no records now", way_out="See its database and its disk.")
-        return JSONResponse({"status": "ready"})
+        remark = state.remark()
+        return JSONResponse({"status": "ready", **({"not_taken": remark} if remark else {})})
 
 
 def _add_front(app: FastAPI, state: ServiceState) -> None:

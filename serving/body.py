@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
@@ -9,7 +10,16 @@ from pydantic_core import from_json
 from features.case import read_case
 from features.errors import InvalidCase, Refusal, seen_text
 from features.vocabulary import nearest
-from serving.errors import BentoInputRefused, CasesRefused, NotAnObject, NotJson, TherapiesRefused, TooManyCases
+from serving.deadline import check_deadline
+from serving.errors import (
+    BentoInputRefused,
+    CasesRefused,
+    DuplicateKey,
+    NotAnObject,
+    NotJson,
+    TherapiesRefused,
+    TooManyCases,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +45,8 @@ def read_object(body: bytes) -> dict[str, Any]:
         When the text is not JSON, or holds NaN or an infinity.
     NotAnObject
         When it is JSON of another type.
+    DuplicateKey
+        When an object of it names a key twice: one of the two values would be dropped in silence.
     """
     try:
         found = from_json(body, allow_inf_nan=False)
@@ -43,7 +55,16 @@ def read_object(body: bytes) -> dict[str, Any]:
         raise NotJson(f"the body is not JSON (at {place})", way_out="Send one JSON object; NaN is not JSON.") from None
     if not isinstance(found, dict):
         raise NotAnObject(f"the body is a JSON {type(found).__name__}", way_out="Send one JSON object.")
+    json.loads(body, object_pairs_hook=_unique)  # read again: the quick reader does not tell
     return found
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise DuplicateKey(f"the key {seen_text(name)} stands twice in one object", way_out="Send each key once.")
+        seen.add(name)
 
 
 def cases_of(raw: Mapping[str, Any]) -> tuple[list[Case], bool]:
@@ -120,6 +141,7 @@ def batch_entries(raw: Mapping[str, Any]) -> list[Any]:
 
 def read_entry(entry: Any, place: int) -> Case | Refusal:
     """Read one case of a batch; a refusal is returned, not raised, so that the others are still answered."""
+    check_deadline()
     if not isinstance(entry, dict):
         return NotAnObject(f"an object is asked for, seen {seen_text(entry)}", field=f"cases[{place}]")
     try:

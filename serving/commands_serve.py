@@ -95,9 +95,11 @@ def _dev_token() -> str:
 
 def _look_before(synthetic: bool) -> None:
     """Refuse here, in words, before a server starts: load the models, open the log, build the door."""
+    from serving.deadline import site_deadline_s
     from serving.served_models import models_folder
     from serving.worker import Worker
 
+    site_deadline_s()
     Worker.start(models_folder(), synthetic).stop()
 
 

@@ -7,8 +7,10 @@ time at which they were really written, as nothing here can date a signature bac
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,10 +134,9 @@ def _moments(
         random = np.random.default_rng([2026, number])
         cohort = draw(family, count, SEED, cohort="external")  # type: ignore[arg-type]  # both are families
         times = sorted(until - timedelta(days=float(days)) for days in random.uniform(0, DAYS, count))
-        for start in range(0, count, CASES_AT_ONCE):
-            # One batch is answered by one model: the change falls between two of them.
-            asked = [_Asked(times[place], cohort.case(place), float(cohort.response[place]))
-                     for place in range(start, min(start + CASES_AT_ONCE, count))]  # fmt: skip
+        cuts = sorted({*range(0, count, CASES_AT_ONCE), bisect_left(times, changed), count})
+        for start, end in pairwise(cuts):
+            asked = [_Asked(times[at], cohort.case(at), float(cohort.response[at])) for at in range(start, end)]
             if family != PILOT_FAMILY:
                 yield from _answered(asked, served.by_family[family], None, keys, random)
             elif asked[-1].time < changed:

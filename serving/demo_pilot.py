@@ -5,7 +5,7 @@ It is stored beside the promoted models, where replay looks for artefacts, and n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from features.sources.published_arms import arms
 from features.sources.synthetic import draw
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from models.response import ResponseModel
 
-FAMILY = "checkpoint"
+FAMILY: Final = "checkpoint"
 CASES = 240
 """Few on purpose: a small fit has signs that biology does not, which is what auditors look for."""
 SEED = 404

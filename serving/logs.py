@@ -33,6 +33,7 @@ TOLD_FIELDS = (
     "caller",
     "model",
     "digest",
+    "before",
     "count",
 )
 """Fields that a record of ours may carry; others are left out, so that a new field is a decision made here."""

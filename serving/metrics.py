@@ -65,6 +65,20 @@ class ServiceMetrics:
             multiprocess_mode="livemax",
         )
 
+        self._swaps = Counter(
+            "oncorespond_model_swaps", "Newly promoted models, taken or refused", ["outcome"], registry=found
+        )
+        self._refused = Gauge(
+            "oncorespond_model_refused",
+            "1 while a promoted model cannot be served and the one before it answers",
+            registry=found,
+            multiprocess_mode="livemax",
+        )
+        self._shadow = Counter("oncorespond_shadow_answers", "Answers of challengers", ["model"], registry=found)
+        self._shadow_dropped = Counter(
+            "oncorespond_shadow_dropped", "Cases that a challenger did not answer", ["cause"], registry=found
+        )
+
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request; ``route`` is a pattern, never a path."""
         known = method if method in _METHODS else "other"
@@ -86,6 +100,23 @@ class ServiceMetrics:
     def audit_lag(self, seconds: float) -> None:
         """Say how long the oldest answer has waited for its record to be durable; 0 when none waits."""
         self._lag.set(seconds)
+
+    def count_swap(self, outcome: str) -> None:
+        """Count a newly promoted model: ``taken`` or ``refused``."""
+        self._swaps.labels(outcome).inc()
+
+    def model_refused(self, refused: bool) -> None:
+        """Say whether what is promoted now cannot be served."""
+        self._refused.set(float(refused))
+
+    def count_shadow_answers(self, model: str, count: int) -> None:
+        """Count recorded answers of a challenger."""
+        self._shadow.labels(model).inc(count)
+
+    def count_shadow_dropped(self, cause: str, count: int) -> None:
+        """Count cases that a challenger did not answer, by cause."""
+        if count:
+            self._shadow_dropped.labels(cause).inc(count)
 
     def follow_lag(self, lag_s: Callable[[], float]) -> None:
         """Ask for the log's lag whenever the metrics are read."""

@@ -1,4 +1,4 @@
-"""The outermost layer: gives every request its id, and counts and logs every answer, refused ones too."""
+"""The outermost layer: gives every request its id and deadline, and counts and logs every answer, refused ones too."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
+from serving import deadline
 from serving.logs import request_id
 from serving.security.routes import rule_for
 
@@ -33,11 +34,14 @@ class ObservedRequests:
         What answers.
     metrics
         Where requests are counted.
+    deadline_s
+        Longest time of a request, seconds; by default ``$ORP_DEADLINE_SECONDS``, or 30.
     """
 
-    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics, deadline_s: float | None = None) -> None:
         self._app = app
         self._metrics = metrics
+        self._deadline_s = deadline.site_deadline_s() if deadline_s is None else deadline_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request and count it."""
@@ -47,6 +51,7 @@ class ObservedRequests:
         state = scope.setdefault("state", {})
         token = request_id.set(state.setdefault("request_id", secrets.token_hex(8)))
         status, began = CLIENT_GONE, state.setdefault("arrived", time.perf_counter())
+        deadline.begin(began + deadline.seconds_of(scope["headers"], self._deadline_s))
 
         async def sending(message: Message) -> None:
             nonlocal status

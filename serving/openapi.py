@@ -113,6 +113,7 @@ _ERRORS = {
     "415": "not application/json",
     "422": "refused",
     "503": "no model is ready, or the audit log takes no records",
+    "504": "the deadline passed; nothing was recorded",
 }
 
 

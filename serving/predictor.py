@@ -11,10 +11,10 @@ from features.errors import Refusal
 from features.from_cases import batch_of
 from features.regimens import regimen
 from models.answer import answer_of, model_of
-from models.pointer import load_promoted, promoted_names
+from serving.deadline import check_deadline
 from serving.errors import NoModelForTherapy, error_body
 from serving.identifiers import new_id
-from serving.served_models import NoServedModels, SyntheticRefused
+from serving.served_models import load_served
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 JUDGED_BY = {"mixed": "checkpoint"}
 """A checkpoint inhibitor with a targeted drug: the checkpoint model abstains unless it knows the class."""
+
+BLOCK = 100
+"""Cases scored between two looks at the request's deadline: about 0.2 s with their explanations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +69,10 @@ class Predictor:
 
         Raises
         ------
-        NoServedModels
-            When nothing is promoted there.
-        SyntheticRefused
-            When a model was trained on synthetic cases and ``synthetic`` is False.
+        Refusal
+            As :func:`serving.served_models.load_served`.
         """
-        names = promoted_names(folder)
-        if not names:
-            raise NoServedModels(
-                f"there is no promoted model in {folder}",
-                way_out="Run `oncorespond promote NAME`, or name a folder with ORP_MODELS; `make demo` fills .demo/.",
-            )
-        models = [load_promoted(folder, name) for name in names]
-        for model in models:
-            if model.card["synthetic"] and not synthetic:
-                raise SyntheticRefused(
-                    f"{model.identity.name} was trained on synthetic cases",
-                    way_out="Serve it with `oncorespond serve --synthetic` if that is what you want.",
-                )
-        return cls({model.family: model for model in models})
+        return cls(load_served(folder, synthetic))
 
     def describe(self) -> dict[str, Any]:
         """Return what is served: the ``model`` block of the answers, one per family."""
@@ -113,15 +101,24 @@ class Predictor:
         return [one.answer for one in self.scored(cases)]
 
     def scored(self, cases: Sequence[Case]) -> list[Scored]:
-        """Return one answer per case, in order, with what it was made from."""
+        """Return one answer per case, in order, with what it was made from; the deadline is looked at between blocks.
+
+        Raises
+        ------
+        NoModelForTherapy, DeadlineExceeded
+            422, 504.
+        """
         by_family: dict[str, list[int]] = {}
         for place, case in enumerate(cases):
             by_family.setdefault(self.model_for(case).family, []).append(place)
         found: dict[int, Scored] = {}
         for family, places in by_family.items():
-            answers = self.by_family[family].answers(batch_of([cases[place] for place in places]))
-            for row, place in enumerate(places):
-                found[place] = Scored(answer_of(answers, row, new_id()), family, answers, row)
+            for start in range(0, len(places), BLOCK):
+                check_deadline()
+                block = places[start : start + BLOCK]
+                answers = self.by_family[family].answers(batch_of([cases[place] for place in block]))
+                for row, place in enumerate(block):
+                    found[place] = Scored(answer_of(answers, row, new_id()), family, answers, row)
         return [found[place] for place in range(len(cases))]
 
     def answers_or_errors(self, entries: Sequence[Case | Refusal]) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from models.answer import answer_of, model_of
 from models.answer_reasons import reasons_of
 from models.intended_use import INTENDED_USE
 from serving.body import cases_of
+from serving.deadline import check_deadline
 from serving.identifiers import new_id
 from serving.predictor import JUDGED_BY, Scored
 from serving.rank_batch import side_by_side
@@ -180,6 +181,7 @@ def _scored(model: ResponseModel, cases: Sequence[Case]) -> Iterator[Candidate]:
     one = batch_of(cases[:1])
     block = max(1, MOST_FINDINGS // (len(one.findings.codes) + len(one.other_findings.codes) + 1))
     for start in range(0, len(cases), block):
+        check_deadline()
         part = cases[start : start + block]
         answers = model.answers(side_by_side(one, [key_of(case.therapy) for case in part]))
         scores = answers.scores
@@ -204,6 +206,7 @@ def _list(
 
 def _entry(one: Candidate, listed: list[tuple[Case, Scored]]) -> dict[str, Any]:
     """Return one listed therapy, explained in full; laid out by itself, as /predict would."""
+    check_deadline()
     answers = one.model.answers(batch_of([one.case]))
     answer = answer_of(answers, 0, new_id())
     listed.append((one.case, Scored(answer, one.model.family, answers, 0)))

@@ -115,7 +115,7 @@ def _show(route: dict[str, Any], example: Any) -> None:
 
 
 _GONE = {"503": "the log cannot be read or written", "401": "not authenticated", "429": "too many requests"}
-_DOOR = {"403": "not this caller's role"}
+_DOOR = {"403": "not this caller's role", "504": "the deadline passed; nothing was recorded"}
 
 
 def _id_parameter() -> dict[str, Any]:

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from features.errors import Refusal
+from models.pointer import load_promoted, promoted_names, read_pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from models.response import ResponseModel
 
 FOLDER = "served-models"
+
+CHALLENGERS = "challengers"
+"""Folder in the folder of promoted models: models that answer in shadow, promoted in the same way."""
 
 
 class NoServedModels(Refusal):
@@ -39,3 +48,46 @@ def models_folder() -> Path:
 def synthetic_allowed() -> bool:
     """Return whether the operator said that synthetic models may be served (``--synthetic``)."""
     return os.environ.get("ORP_SYNTHETIC") == "1"
+
+
+def load_served(folder: Path, synthetic: bool, kept: Iterable[ResponseModel] = ()) -> dict[str, ResponseModel]:
+    """Load every promoted model of a folder, by family; self-tests are re-scored while loading.
+
+    Parameters
+    ----------
+    folder
+        With one pointer per promoted name.
+    synthetic
+        Whether models of synthetic cases may be served.
+    kept
+        Models loaded before: one whose name, version and digest a pointer still says is taken as it is.
+
+    Raises
+    ------
+    NoServedModels
+        When nothing is promoted there.
+    SyntheticRefused
+        When a model was trained on synthetic cases and ``synthetic`` is False.
+    ArtifactRefusal, NothingPromoted
+        When an artefact, or a pointer, is not usable.
+    """
+    names = promoted_names(folder)
+    if not names:
+        raise NoServedModels(
+            f"there is no promoted model in {folder}",
+            way_out="Run `oncorespond promote NAME`, or name a folder with ORP_MODELS; `make demo` fills .demo/.",
+        )
+    before = {(one.identity.version, one.identity.digest): one for one in kept}
+    models = [_of_pointer(folder, name, before) for name in names]
+    for model in models:
+        if model.card["synthetic"] and not synthetic:
+            raise SyntheticRefused(
+                f"{model.identity.name} was trained on synthetic cases",
+                way_out="Serve it with `oncorespond serve --synthetic` if that is what you want.",
+            )
+    return {model.family: model for model in models}
+
+
+def _of_pointer(folder: Path, name: str, before: dict[tuple[str, str], ResponseModel]) -> ResponseModel:
+    pointer = read_pointer(folder, name)
+    return before.get((pointer.version, pointer.digest)) or load_promoted(folder, name)

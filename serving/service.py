@@ -21,6 +21,7 @@ import bentoml
 from features.errors import Refusal
 from serving.adapters import told_clinically
 from serving.api import create_app
+from serving.deadline import site_deadline_s
 from serving.errors import NotReady
 from serving.logs import log_as_json
 from serving.metrics import ServiceMetrics
@@ -40,6 +41,9 @@ log = logging.getLogger("oncorespond.serving")
 
 HOST, PORT = "127.0.0.1", 3000
 
+AFTER_DEADLINE_S = 30.0
+"""Seconds after our own deadline at which BentoML gives a request up: never, unless something hangs."""
+
 _worker: list[Worker] = []
 """The one worker of this process; empty until its models are loaded, its log is open and its door stands."""
 
@@ -57,6 +61,7 @@ state = ServiceState(
     metrics=metrics,
     gatekeeper=_gatekeeper,
     acknowledged_by=acknowledged_by(),
+    remark=lambda: _worker[0].models.remark if _worker else None,
 )
 app = create_app(state)
 
@@ -100,7 +105,8 @@ def _started() -> Worker:
     name="oncorespond",
     workers=int(os.environ.get("ORP_WORKERS", "1")),
     http={"host": HOST, "port": PORT},
-    traffic={"timeout": 30},
+    traffic={"timeout": site_deadline_s() + AFTER_DEADLINE_S},
+    metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )
 class ResponseService:
@@ -112,6 +118,7 @@ class ResponseService:
         if state.acknowledged_by is not None:
             log.warning("clinical_research_acknowledged", extra={"caller": state.acknowledged_by})
         metrics.follow_lag(lambda: worker.auditor.lag_s)
+        worker.follow(metrics)
         _worker[:] = [worker]
         gc.collect()
         gc.freeze()  # the collector's walks over the loaded models are the longest pauses of an idle service

@@ -33,6 +33,8 @@ class ServiceState:
         Called at every request; sessions and CSRF tokens are its.
     acknowledged_by
         Who acknowledged that the adapters for clinical systems are for research; they are not there when None.
+    remark
+        Called by ``/readyz``: code of why a newly promoted model is not served; None when all is as promoted.
     closing
         Called by :meth:`close`, the last first: what modules of routes keep open.
     """
@@ -42,6 +44,7 @@ class ServiceState:
     metrics: ServiceMetrics
     gatekeeper: Callable[[], Gatekeeper]
     acknowledged_by: str | None = None
+    remark: Callable[[], str | None] = lambda: None
     closing: list[Callable[[], None]] = field(default_factory=list)
 
     def ready_predictor(self) -> Predictor:

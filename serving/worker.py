@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Self
 
 from serving.audit.auditor import Auditor
 from serving.audit.used_tokens import UsedTokens
-from serving.predictor import Predictor
+from serving.hot_swap import FollowedModels
 from serving.security.gatekeeper import Gatekeeper, SecuritySettings
+from serving.shadow import Shadow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from serving.metrics import ServiceMetrics
+    from serving.predictor import Predictor
     from serving.security.gatekeeper import HooksOf
 
 ACKNOWLEDGED = "ORP_CLINICAL_RESEARCH_ACKNOWLEDGED"
@@ -32,9 +35,10 @@ DEFAULT_PUBLIC_URL = "http://127.0.0.1:3000"
 class Worker:
     """What a worker holds while it serves."""
 
-    predictor: Predictor
+    models: FollowedModels
     auditor: Auditor
     gatekeeper: Gatekeeper
+    shadow: Shadow | None = None
 
     @classmethod
     def start(cls, models: Path, synthetic: bool, settings: SecuritySettings | None = None) -> Self:
@@ -54,7 +58,7 @@ class Worker:
         Refusal
             Which of the three is not usable, and why: NoServedModels, AuditKeysRefused, NoWayIn and the like.
         """
-        predictor = Predictor.from_folder(models, synthetic=synthetic)
+        followed = FollowedModels(models, synthetic)
         auditor = Auditor.open()
         try:
             found = settings or SecuritySettings.from_environment()
@@ -62,10 +66,24 @@ class Worker:
         except BaseException:
             auditor.close()
             raise
-        return cls(predictor, auditor, gatekeeper)
+        return cls(followed, auditor, gatekeeper)
+
+    @property
+    def predictor(self) -> Predictor:
+        """What answers now; it may be another one at the next request."""
+        return self.models.predictor
+
+    def follow(self, metrics: ServiceMetrics) -> None:
+        """Start what runs beside the answers: the look-out for newly promoted models, and their challengers."""
+        self.shadow = Shadow(self.auditor, lambda: self.models.challengers, metrics).start()
+        self.auditor.followers.append(self.shadow.offer)
+        self.models.follow(metrics)
 
     def stop(self) -> None:
-        """Write what waits and close the log."""
+        """End what runs beside, write what waits and close the log."""
+        self.models.close()
+        if self.shadow is not None:
+            self.shadow.close()
         self.auditor.close()
 
 

@@ -92,7 +92,7 @@ def assert_outcome(response: Any, status: int, code: str) -> dict[str, Any]:
 
 def schema(name: str, part: str | None = None) -> Any:
     """Return a validator of one of our JSON Schemas of CDS Hooks, or of a part of it."""
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
     document = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
     if part is not None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.audit_databases import address, postgres, postgres_server  # noqa: F401  # fixtures of the audit log's tests
+
+if TYPE_CHECKING:
+    from tests.pages_site import Site
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -53,3 +58,24 @@ def served_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.served import promote_small
 
     return promote_small(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="session")
+def demo_folder(served_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small log of the demo (``audit/``, ``keys/``) and its models (``served-models/``); read only."""
+    from tests.demo_site import filled_folder
+
+    folder = tmp_path_factory.mktemp("demo-log")
+    filled_folder(folder, served_models)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, served_models: Path) -> Iterator[Site]:
+    """The pages over the small models and a log of invented cases."""
+    from tests.pages_site import opened_site
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ORP_MODELS", str(served_models))
+        with opened_site(tmp_path_factory.mktemp("pages"), served_models) as found:
+            yield found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 LOINC, SNOMED = "http://loinc.org", "http://snomed.info/sct"
@@ -151,8 +152,11 @@ HOOK_INSTANCE = "3a1b2c4d-0000-4000-8000-00000000abcd"
 
 
 def prefetch() -> Resource:
-    """The prefetch that our services ask for, of the whole record."""
+    """The prefetch that our services ask for, of the whole record; observed a week ago, for a decision made today."""
     found = resources()
+    for one in found:
+        if one["resourceType"] == "Observation":
+            one["effectiveDateTime"] = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
     by_code = {one["code"]["coding"][0]["code"]: one for one in found if one["resourceType"] == "Observation"}
     molecular = [one for one in found if one.get("id", "").endswith("-variant")]
     molecular += [by_code["94076-7"], by_code["81695-9"]]

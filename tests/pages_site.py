@@ -53,10 +53,36 @@ CASES: tuple[dict[str, Any], ...] = (
     },
     {"histology": "BLCA", "tmb": {"mut_per_mb": 4.0}, "patient": {"ecog": 2, "albumin_g_per_dl": 2.9}},
     {"histology": "THYM", "therapy": {"agents": ["acalabrutinib"]}},
+    {
+        "histology": "IHCH",
+        "stage": "IV",
+        "assay": {"panel": "FoundationOne CDx"},
+        "alterations": [{"gene": "FGFR2", "kind": "fusion", "partner": "BICC1"}]
+        + [{"gene": "TP53", "kind": "mutation", "protein_change": f"p.R{100 + k}W"} for k in range(40)],
+        "tmb": {"mut_per_mb": 7.5},
+        "mmr": {"ihc": "proficient", "msi_pcr": "MSS"},
+        "prior_therapies": [
+            {"agents": ["gemcitabine", "cisplatin", "durvalumab"], "line": k, "best_response": "PD"}
+            for k in (1, 2, 3, 4)
+        ],
+        "patient": {
+            "age_years": 68,
+            "sex": "female",
+            "ecog": 0,
+            "albumin_g_per_dl": 4.3,
+            "nlr": 3.3,
+            "hemoglobin_g_per_dl": 11.7,
+            "pdl1_tps_percent": 0,
+            "ldh_ratio_to_upper_limit": 1.2,
+            "brain_metastases": False,
+            "liver_metastases": True,
+        },
+    },
 )
-"""Invented; the third holds hostile and endless text, the last is abstained: nothing is known of its drug."""
+"""Invented. The third holds hostile and endless text, the fifth is abstained (nothing is known of its drug), and the
+last has more to say than fits on a sheet."""
 
-RICH, HOSTILE_CASE, ABSTAINED = 0, 2, 4
+RICH, HOSTILE_CASE, ABSTAINED, CROWDED = 0, 2, 4, 5
 
 
 @dataclass
@@ -90,6 +116,19 @@ class Site:
         return [path for path in named if "{" not in path and not path.endswith((".csv", ".parquet", ".svg", ".png"))]
 
 
+def page(site: Site, path: str, status: int = 200) -> str:
+    """Look at a page as an auditor; return its text."""
+    answer = site.client().get(path)
+    assert answer.status_code == status, (path, answer.text[:400])
+    assert answer.headers["content-type"].startswith("text/html")
+    return str(answer.text)
+
+
+def case_of(site: Site, place: int) -> str:
+    """Address of the page of one of the site's cases."""
+    return f"/audit/predictions/{site.ids[place]}"
+
+
 @contextmanager
 def opened_site(folder: Path, models: Path) -> Iterator[Site]:
     """Make the site in a folder of its own, its log filled, and close it at the end."""
@@ -109,7 +148,7 @@ def opened_site(folder: Path, models: Path) -> Iterator[Site]:
         ids = _filled(auditor, predictor)
         yield Site(SecurityMiddleware(app, gatekeeper), auditor, predictor, keys, ids, routes)
     finally:
-        app.state.pages.close()
+        state.close()
         auditor.close()
 
 

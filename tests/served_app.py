@@ -11,6 +11,7 @@ from serving.adapters import told_clinically
 from serving.api import create_app
 from serving.audit.auditor import Auditor
 from serving.audit.used_tokens import UsedTokens
+from serving.hot_swap import FollowedModels
 from serving.metrics import ServiceMetrics
 from serving.observed import ObservedRequests
 from serving.predictor import Predictor
@@ -25,7 +26,7 @@ SIGNED_IN = {"authorization": f"Bearer {DEV_TOKEN}"}
 
 
 def guarded_app(
-    predictor: Predictor | None,
+    predictor: Predictor | FollowedModels | None,
     metrics: ServiceMetrics,
     folder: Path,
     auditor: Auditor | None = None,
@@ -37,7 +38,21 @@ def guarded_app(
     chosen = {"dev_token": DEV_TOKEN, "failed_logins": Rate(1.0, 1_000_000), **settings}
     found = SecuritySettings(keys_folder=folder / "door-keys", **chosen)
     gatekeeper = Gatekeeper.from_settings(found, once=UsedTokens(log.database))
-    state = ServiceState(lambda: predictor, lambda: log, metrics, lambda: gatekeeper, acknowledged_by)
+    state = _state(predictor, log, metrics, gatekeeper, acknowledged_by)
     metrics.follow_lag(lambda: log.lag_s)
     door = SecurityMiddleware(create_app(state), gatekeeper)
     return ObservedRequests(told_clinically(door, state), metrics)
+
+
+def _state(
+    served: Predictor | FollowedModels | None,
+    log: Auditor,
+    metrics: ServiceMetrics,
+    gatekeeper: Gatekeeper,
+    acknowledged_by: str | None,
+) -> ServiceState:
+    if isinstance(served, FollowedModels):
+        return ServiceState(
+            lambda: served.predictor, lambda: log, metrics, lambda: gatekeeper, acknowledged_by, lambda: served.remark
+        )
+    return ServiceState(lambda: served, lambda: log, metrics, lambda: gatekeeper, acknowledged_by)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from features.case import read_case
+from serving.audit.entries import OverrideReason
 from serving.cds_hooks.cards import About, card
 from serving.cds_hooks.discovery import prefetch_templates
 from serving.cds_hooks.markdown import foreign
@@ -65,6 +66,7 @@ def test_a_synthetic_model_says_so_first() -> None:
 def test_every_override_reason_is_of_the_audit_log_and_of_the_schema() -> None:
     for one in override_reasons(SETTINGS):
         schema("response", "overrideReason").validate(one)
+    assert set(LABELS) == set(get_args(OverrideReason))
     assert len(LABELS) == len({*LABELS.values()})
 
 

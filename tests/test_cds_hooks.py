@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from serving.audit.reading import Filter, listed
 from tests.clinical_app import CHART, ORDERS, Clinic, assert_outcome, schema
 from tests.fhir_records import (
     bundle,
@@ -72,6 +70,16 @@ def test_a_drafted_order_gets_a_card(clinic: Clinic) -> None:
     assert "| what moves the estimate | log-odds |" in card["detail"]
     assert "no recommendation" in card["detail"]
     assert card["links"][0]["url"] == f"http://127.0.0.1:3000/audit/predictions/{card['uuid']}/sheet"
+
+
+def test_the_links_of_a_card_lead_to_its_sheet_and_to_the_model_card(clinic: Clinic) -> None:
+    [card] = cards(clinic.hook(order_select()))
+    for link in card["links"]:
+        page = clinic.get(link["url"].removeprefix("http://127.0.0.1:3000"), accept="text/html")
+        assert page.status_code == 200, link
+        assert "text/html" in page.headers["content-type"]
+    sheet = clinic.get(f"/audit/predictions/{card['uuid']}/sheet", accept="text/html").text
+    assert "pembrolizumab" in sheet
 
 
 def test_the_answer_of_a_card_is_in_the_log(clinic: Clinic) -> None:
@@ -153,7 +161,32 @@ def test_what_was_declined_is_said_and_unknown(clinic: Clinic) -> None:
     assert "not known: clinical" in card["detail"]
     logged = clinic.log.lookup(card["uuid"])
     assert logged.payload is not None
-    assert "ecog" not in logged.payload["request"].get("patient", {})
+    assert "ecog" not in logged.payload["request"]["patient"]
+
+
+def test_what_was_sent_is_read(clinic: Clinic) -> None:
+    [card] = cards(clinic.hook(order_select()))
+    logged = clinic.log.lookup(card["uuid"])
+    assert logged.payload is not None
+    request = logged.payload["request"]
+    assert request["patient"]["ecog"] == 1
+    assert request["patient"]["albumin_g_per_dl"] == 3.9
+    assert request["patient"]["pdl1_tps_percent"] == 50
+    assert request["tmb"] == {"mut_per_mb": 12.3}
+    assert request["mmr"] == {"reported": "MSS"}
+    assert {one["gene"] for one in request["alterations"]} == {"KRAS", "TP53"}
+
+
+def test_the_decision_is_made_today(clinic: Clinic) -> None:
+    """Laboratory values of long ago do not count for a drug that is ordered now, and the card says so."""
+    values = prefetch()
+    for entry in values["clinical"]["entry"]:
+        entry["resource"]["effectiveDateTime"] = "2019-01-10"
+    [card] = cards(clinic.hook(order_select(prefetch=values)))
+    logged = clinic.log.lookup(card["uuid"])
+    assert logged.payload is not None
+    assert "ecog" not in logged.payload["request"]["patient"]
+    assert "days before the index date" in card["detail"]
 
 
 def test_lines_are_not_counted_from_one_page_of_medications(clinic: Clinic) -> None:
@@ -219,104 +252,6 @@ def test_a_diagnosis_that_is_not_understood(clinic: Clinic) -> None:
     assert response.status_code in (200, 422)
     if response.status_code == 200:
         assert cards(response) == []
-
-
-def feedback(card: str, **more: Any) -> dict[str, Any]:
-    found = {"feedback": [{"card": card, "outcome": "overridden", "outcomeTimestamp": WHEN, **more}]}
-    schema("feedback").validate(found)
-    return found
-
-
-def events(clinic: Clinic, card: str) -> list[dict[str, Any]]:
-    return [one.payload["event"] for one in clinic.log.lookup(card).later if one.payload]
-
-
-def test_feedback_is_logged_once(clinic: Clinic) -> None:
-    [card] = cards(clinic.hook(order_select()))
-    reason = {"reason": card["overrideReasons"][5], "userComment": "decided on Tuesday"}
-    sent = feedback(card["uuid"], overrideReason=reason)
-    for _ in range(3):
-        assert clinic.hook(sent, FEEDBACK).status_code == 200
-    assert events(clinic, card["uuid"]) == [
-        {
-            "outcome": "overridden",
-            "card": card["uuid"],
-            "reason": "tumour_board",
-            "outcome_time": WHEN,
-            "note": "decided on Tuesday",
-        }
-    ]
-
-
-def test_a_changed_mind_is_logged_beside_the_first(clinic: Clinic) -> None:
-    [card] = cards(clinic.hook(order_select()))
-    accepted = feedback(card["uuid"], outcome="accepted", acceptedSuggestions=[])
-    for one in (feedback(card["uuid"]), accepted, accepted):
-        assert clinic.hook(one, FEEDBACK).status_code == 200
-    assert [one["outcome"] for one in events(clinic, card["uuid"])] == ["overridden", "accepted"]
-
-
-def test_a_reason_of_the_hospital_is_kept_as_other(clinic: Clinic) -> None:
-    [card] = cards(clinic.hook(order_select()))
-    reason = {"reason": {"code": "tumour_board", "system": "https://ehr.example/reasons", "display": "Conference"}}
-    assert clinic.hook(feedback(card["uuid"], overrideReason=reason), FEEDBACK).status_code == 200
-    [event] = events(clinic, card["uuid"])
-    assert (event["reason"], event["note"]) == ("other", "Conference")
-
-
-def test_feedback_of_a_card_that_is_not_ours(clinic: Clinic) -> None:
-    [card] = cards(clinic.hook(order_select()))
-    both = feedback(card["uuid"])
-    both["feedback"] += feedback("00000000-0000-4000-8000-000000000000")["feedback"]
-    assert_outcome(clinic.hook(both, FEEDBACK), 404, "not-found")
-    assert events(clinic, card["uuid"]) == []
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        {},
-        {"feedback": []},
-        {"feedback": [1]},
-        {"feedback": [{"card": "x", "outcome": "accepted", "outcomeTimestamp": WHEN}]},
-        {"feedback": [{"card": "00000000-0000-4000-8000-000000000000", "outcome": "x", "outcomeTimestamp": WHEN}]},
-        {"feedback": [{"card": "00000000-0000-4000-8000-000000000000", "outcome": "accepted"}]},
-        {"feedback": [{}] * 101},
-    ],
-)
-def test_feedback_that_is_not_of_the_specification(clinic: Clinic, sent: Any) -> None:
-    assert_outcome(clinic.hook(sent, FEEDBACK), 400, "invalid")
-
-
-def test_comments_never_leave_in_clear(clinic: Clinic) -> None:
-    [card] = cards(clinic.hook(order_select()))
-    sent = feedback(card["uuid"], overrideReason={"userComment": "Mrs. Miller said no"})
-    assert clinic.hook(sent, FEEDBACK).status_code == 200
-    rows = listed(clinic.log.database, Filter(kind="feedback"))
-    assert "Miller" not in json.dumps(rows, default=str)
-
-
-def test_a_browser_client_of_a_listed_origin(clinic: Clinic) -> None:
-    asked = {"origin": SANDBOX, "access-control-request-method": "POST"}
-    preflight = clinic.client.options(
-        ORDERS, headers={**asked, "access-control-request-headers": "authorization,content-type"}
-    )
-    assert preflight.status_code == 204
-    assert preflight.headers["access-control-allow-origin"] == SANDBOX
-    allowed = {one.strip() for one in preflight.headers["access-control-allow-headers"].split(",")}
-    assert {"authorization", "content-type"} <= allowed
-    response = clinic.post(ORDERS, order_select(), "application/json", origin=SANDBOX)
-    assert response.headers["access-control-allow-origin"] == SANDBOX
-    other = clinic.client.options(ORDERS, headers={**asked, "origin": "https://attacker.example"})
-    assert "access-control-allow-origin" not in other.headers
-    refused = clinic.client.post(ORDERS, json={}, headers={"origin": SANDBOX})
-    assert_outcome(refused, 401, "login")
-    assert refused.headers["access-control-allow-origin"] == SANDBOX
-
-
-def test_nobody_comes_in_without_credentials(clinic: Clinic) -> None:
-    for method, path in (("GET", "/cds-services"), ("POST", ORDERS), ("POST", FEEDBACK)):
-        assert_outcome(clinic.client.request(method, path), 401, "login")
 
 
 def test_an_answer_takes_less_than_half_a_second(clinic: Clinic) -> None:

@@ -15,14 +15,13 @@ import pytest
 from features.sources.published_arms import arms
 from features.sources.synthetic import draw
 from models.evidence import EvidenceTerm
-from models.evidence_bulk import EvidenceInBulk
 from models.linear_fit import fit_linear
 from models.metrics import auroc
 from models.settings import BoostedSettings, LinearSettings, ResponseSettings
 from tests.flat_tables import of_cohort
 from training import distributed
 from training.distributed import Recipe, train
-from training.distributed_parts import NoOutcome, Partition, features_of, held_out, labelled, partitions_of
+from training.distributed_parts import NoOutcome, Partition, features_of, files_at, held_out, labelled, partitions_of
 
 SETTINGS = ResponseSettings(
     linear=LinearSettings(penalties=(30.0,), tuned_groups=()), boosted=BoostedSettings(seeds=1, trees=30), folds=3
@@ -110,4 +109,30 @@ def test_the_model_is_that_of_training_in_memory(
     np.testing.assert_allclose(contributions.mean(axis=0), 0.0, atol=1e-9)
     answers = found.model.answers(next(labelled(partitions[0]))[0])
     assert answers.answered.any()  # sums are checked when they are made
-    assert isinstance(EvidenceInBulk(evidence), EvidenceInBulk)
+
+
+def test_the_command_writes_an_artefact_that_can_be_loaded(
+    partitions: list[Partition], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from models.artifact import load_artifact
+    from tests.served import fit_small
+    from training.commands_large import train_large
+
+    asked: list[Any] = []
+
+    def instead(given: Any, recipe: Recipe, *cluster: Any) -> Any:
+        asked.extend([given, recipe.card, cluster])
+        return distributed.DistributedFit(fit_small("checkpoint", 200), 190, 10, 0.71)
+
+    monkeypatch.setattr(distributed, "train", instead)
+    train_large(partitions[0].url, tmp_path / "large", "invented cases", synthetic=True, memory="1GB")
+    assert [one.group for one in asked[0]] == [one.group for one in partitions]
+    assert asked[1]["synthetic"]
+    assert asked[2] == ("local", 2, "1GB")
+    assert load_artifact(tmp_path / "large").family == "checkpoint"
+    assert "0.7100 on 10 that were held out" in capsys.readouterr().out
+
+
+def test_a_place_without_parquet_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NoOutcome):
+        files_at(str(tmp_path))

@@ -11,6 +11,7 @@ import pytest
 from models.metrics import auroc, auroc_within
 from training.evaluate import across_cohorts, evaluate, judge, pooled_auroc
 from training.judged import MODEL, Forecast, Scene
+from training.workers import Workers
 
 
 def scene(n=300, repeats=3, seed=0, cohort="one", name="resampled"):
@@ -118,3 +119,11 @@ def test_within_histology_ignores_pairs_across_histologies():
     assert auroc_within(y, p, groups) == 0.5
     weights = np.array([[1, 1, 1, 1.0], [1, 1, 0, 0], [0, 0, 0, 0]])
     assert np.allclose(auroc_within(y, p, groups, weights), [0.5, 1.0, np.nan], equal_nan=True)
+
+
+def test_rows_judged_one_by_one_from_lean_scenes_are_the_same():
+    one = scene()
+    alone = [judge(one, forecast, resamples=50).to_dict() for forecast in one.forecasts]
+    with Workers.here() as workers:
+        found = evaluate([one], resamples=50, workers=workers)
+    assert [row.to_dict() for row in found.rows] == alone

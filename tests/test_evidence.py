@@ -160,6 +160,15 @@ def test_unknown_is_not_negative() -> None:
     assert found[0] != found[1]
 
 
+def test_the_line_follows_from_the_list_of_earlier_regimens() -> None:
+    before = [{"agents": ["carboplatin", "pemetrexed"], "line": 1}, {"agents": ["docetaxel"], "line": 2}]
+    listed = {"histology": "NSCLC", "prior_therapies": before, "therapy": {"agents": ["nivolumab"]}}
+    assert rate("checkpoint", listed) == rate("checkpoint", {**listed, "prior_lines": 2})
+    once = {**listed, "prior_therapies": before[:1]}
+    assert rate("checkpoint", once) == rate("checkpoint", {**once, "prior_lines": 1})
+    assert rate("checkpoint", listed) != rate("checkpoint", once)
+
+
 def test_a_new_agent_widens() -> None:
     known = EVIDENCE["checkpoint"].evaluate(batch({**OAK, "therapy": {"agents": ["nivolumab"]}}))
     new = EVIDENCE["checkpoint"].evaluate(batch({**OAK, "therapy": {"agents": ["toripalimab"]}}))

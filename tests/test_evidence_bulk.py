@@ -1,6 +1,8 @@
-"""Evidence by halves is evidence as a whole, whatever is known of the cases and whatever arms there are."""
+"""Evidence by shares is evidence as a whole, whatever is known of the cases and whatever arms there are."""
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 import pytest
@@ -33,7 +35,7 @@ def assert_same(bulk, term, batch) -> None:
     assert (ours.names, ours.between_trial_variance) == (theirs.names, theirs.between_trial_variance)
 
 
-@settings(max_examples=200 if SOAK else 25)
+@settings(max_examples=200 if SOAK else 12)
 @given(raws=st.lists(raw_cases(), min_size=1, max_size=25))
 @pytest.mark.parametrize(
     "term", [TERMS["checkpoint"], TERMS["targeted"], FEW], ids=["checkpoint", "targeted", "few arms"]
@@ -50,10 +52,16 @@ def test_synthetic_cohorts_of_both_families(family, of) -> None:
         assert_same(bulk, TERMS[family], draw(of, 1_500, 3, start=start).batch())
 
 
+@cache
+def small(family):
+    """One small model of a family for all tests here."""
+    return fit_small(family)
+
+
 @pytest.mark.parametrize("family", TERMS)
 @pytest.mark.parametrize("contributions", [True, False])
 def test_a_model_in_bulk_answers_as_the_model_does(family, contributions) -> None:
-    model, batch = fit_small(family), draw(family, 400, 8).batch()
+    model, batch = small(family), draw(family, 400, 8).batch()
     ours, theirs = for_bulk(model, contributions).answers(batch), model.answers(batch)
     for name in ("probability", "low", "high", "log_odds", "sd"):
         np.testing.assert_allclose(getattr(ours.scores, name), getattr(theirs.scores, name), rtol=0, atol=1e-12)

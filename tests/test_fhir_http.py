@@ -8,15 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
-from serving.audit.reading import Filter, listed
-from serving.fhir.refusals import ClinicalSettingsRefused
-from serving.fhir.settings import ClinicalSettings
-from serving.metrics import ServiceMetrics
+from features.case import read_case
+from features.sources.mcode import write_parameters
 from tests.clinical_app import PREDICT, Clinic, assert_outcome, assert_r4, of_type
 from tests.fhir_records import bundle, condition, draft, parameters, patient, record, resources
-from tests.served_app import SIGNED_IN, guarded_app
 
 BASE = "http://127.0.0.1:3000/fhir"
 
@@ -184,103 +180,6 @@ def test_every_problem_of_a_bundle_is_an_issue(clinic: Clinic) -> None:
     assert_r4(response.json())
 
 
-def test_content_types(clinic: Clinic) -> None:
-    assert clinic.post(PREDICT, parameters(), "application/json").status_code == 200
-    assert clinic.post(PREDICT, parameters(), "application/fhir+json; fhirVersion=4.0").status_code == 200
-    for kind in ("application/fhir+xml", "text/plain", "", "application/fhir+json; fhirVersion=5.0"):
-        assert_outcome(clinic.post(PREDICT, parameters(), kind), 415, "not-supported")
-
-
-@pytest.mark.parametrize("accept", ["*/*", "application/fhir+json", "text/html, application/json;q=0.5", ""])
-def test_accepted(clinic: Clinic, accept: str) -> None:
-    response = clinic.get("/fhir/metadata", accept=accept)
-    assert response.status_code == 200
-    assert response.headers["content-type"] == "application/fhir+json; charset=utf-8; fhirVersion=4.0"
-
-
-@pytest.mark.parametrize("accept", ["application/fhir+xml", "text/html", "application/fhir+json; fhirVersion=5.0"])
-def test_not_acceptable(clinic: Clinic, accept: str) -> None:
-    assert_outcome(clinic.get("/fhir/metadata", accept=accept), 406, "not-supported")
-    assert_outcome(clinic.post(PREDICT, parameters(), accept=accept), 406, "not-supported")
-
-
-def test_format_parameter(clinic: Clinic) -> None:
-    assert clinic.get("/fhir/metadata?_format=json", accept="application/fhir+xml").status_code == 200
-    assert_outcome(clinic.get("/fhir/metadata?_format=xml"), 406, "not-supported")
-
-
-def test_definitions(clinic: Clinic) -> None:
-    metadata = clinic.get("/fhir/metadata").json()
-    assert_r4(metadata)
-    assert metadata["fhirVersion"] == "4.0.1"
-    definition = clinic.get(metadata["rest"][0]["operation"][0]["definition"].removeprefix("http://127.0.0.1:3000"))
-    assert_r4(definition.json())
-    assert definition.json()["code"] == "predict-response"
-    for name in ("estimate", "feature-contribution", "audit-detail"):
-        assert_r4(clinic.get(f"/fhir/StructureDefinition/{name}").json())
-    assert_outcome(clinic.get("/fhir/StructureDefinition/other"), 404, "not-found")
-
-
-def test_errors_of_the_door_are_outcomes_too(clinic: Clinic) -> None:
-    assert_outcome(clinic.client.post(PREDICT, json={}), 401, "login")
-    response = clinic.client.get("/fhir/metadata", headers={"authorization": "Bearer wrong"})
-    assert_outcome(response, 401, "login")
-    assert "www-authenticate" in response.headers
-    assert_outcome(clinic.post(PREDICT, b"x" * (8 * 1024 * 1024 + 1)), 413, "too-long")
-    assert_outcome(clinic.get("/fhir/Patient/p1"), 404, "not-found")
-    assert_outcome(clinic.client.delete("/fhir/metadata", headers=SIGNED_IN), 405, "not-supported")
-
-
-def test_other_addresses_keep_their_own_shape(clinic: Clinic) -> None:
-    assert set(clinic.client.get("/model").json()) == {"error"}
-
-
-def test_the_log_as_audit_events(clinic: Clinic, answered: dict[str, Any]) -> None:
-    assert answered
-    page = clinic.get("/fhir/AuditEvent?_count=1")
-    assert_r4(page.json())
-    seen, link = 0, "/fhir/AuditEvent?_count=2&date=ge2020-01-01"
-    while link:
-        found = clinic.get(link).json()
-        assert_r4(found)
-        seen += len(found["entry"])
-        following = [one["url"] for one in found["link"] if one["relation"] == "next"]
-        link = following[0].removeprefix("http://127.0.0.1:3000") if following else ""
-    assert seen == len(listed(clinic.log.database, Filter(newest=10_000)))
-    assert "p1" not in json.dumps([one["resource"]["entity"] for one in page.json()["entry"]])
-
-
-def test_an_empty_page_of_the_log(clinic: Clinic) -> None:
-    found = clinic.get("/fhir/AuditEvent?date=lt2020-01-01").json()
-    assert "entry" not in found
-    assert_r4(found)
-
-
-@pytest.mark.parametrize("query", ["date=2026", "patient=p1", "_count=0", "_count=x", "_after=" + "9" * 19])
-def test_a_search_that_cannot_be_read(clinic: Clinic, query: str) -> None:
-    assert_outcome(clinic.get(f"/fhir/AuditEvent?{query}"), 400, "value")
-
-
-def test_nothing_is_there_without_acknowledgement(served_models: Path, tmp_path: Path, clinic: Clinic) -> None:
-    client = TestClient(guarded_app(clinic.predictor, ServiceMetrics(), tmp_path))
-    for path in ("/fhir/metadata", "/cds-services"):
-        assert client.get(path, headers=SIGNED_IN).status_code == 404
-
-
-@pytest.mark.parametrize(
-    "url", ["http://hospital.example", "https://hospital.example/", "ftp://x", "hospital", "https://a?b", "https://u@h"]
-)
-def test_public_addresses_that_are_refused(url: str) -> None:
-    with pytest.raises(ClinicalSettingsRefused):
-        ClinicalSettings.of("Dr. A. Example", {"ORP_PUBLIC_URL": url})
-
-
-def test_an_acknowledgement_names_somebody() -> None:
-    assert ClinicalSettings.of(None) is None
-    with pytest.raises(ClinicalSettingsRefused):
-        ClinicalSettings.of(" ")
-
-
 def test_a_record_in_another_order_is_the_same_answer(clinic: Clinic) -> None:
     def numbers(entries: list[dict[str, Any]]) -> Any:
         found = clinic.predict(parameters(record=bundle(entries))).json()
@@ -302,3 +201,48 @@ def test_two_primary_cancers_are_not_chosen_between(clinic: Clinic) -> None:
 def test_the_record_itself_is_never_changed_by_a_second_reading(clinic: Clinic) -> None:
     first, second = (of_type(clinic.predict(record()).json(), "RiskAssessment") for _ in range(2))
     assert [len(one["prediction"]) for one in first] == [len(one["prediction"]) for one in second]
+
+
+def test_an_order_that_is_not_understood_is_said(clinic: Clinic) -> None:
+    """What is no cancer drug is listed; where code and name disagree, nothing is ranked in its place."""
+    unknown = draft("no such drug", "d-9")
+    both = clinic.predict(bundle([*resources(), draft("pembrolizumab"), unknown])).json()
+    [remarks] = of_type(both, "OperationOutcome")
+    assert any("MedicationRequest/d-9" in one["details"]["text"] for one in remarks["issue"])
+    assert [len(one["prediction"]) for one in of_type(both, "RiskAssessment")] == [1]
+    conflict = draft("pembrolizumab", "d-8")
+    conflict["medicationCodeableConcept"]["coding"][0]["display"] = "crizotinib"
+    assert_outcome(clinic.predict(bundle([*resources(), conflict])), 422, "code-invalid")
+
+
+def test_a_repeated_request_with_its_key_is_answered_once(clinic: Clinic) -> None:
+    def identifiers(sent: dict[str, Any], key: str) -> list[str]:
+        response = clinic.post(PREDICT, sent, **{"idempotency-key": key})
+        assert response.status_code == 200, response.text[:500]
+        return [one["value"] for risk in of_type(response.json(), "RiskAssessment") for one in risk["identifier"]]
+
+    for key, sent in (("named", parameters()), ("ranked", parameters(()))):
+        assert identifiers(sent, key) == identifiers(sent, key)
+    assert clinic.post(PREDICT, parameters(prior_lines=2), **{"idempotency-key": "named"}).status_code == 422
+
+
+def test_a_therapy_that_no_model_judges(clinic: Clinic) -> None:
+    """Chemotherapy is not estimated: beside another therapy that is said, alone it is the answer."""
+    found = clinic.predict(parameters(("docetaxel", "pembrolizumab"))).json()
+    assert_r4(found)
+    assert [len(one["prediction"]) for one in of_type(found, "RiskAssessment")] == [1]
+    [remarks] = of_type(found, "OperationOutcome")
+    assert [one["code"] for one in remarks["issue"] if "docetaxel" in one["details"]["text"]] == ["not-supported"]
+    issue = assert_outcome(clinic.predict(parameters(("docetaxel",))), 422, "not-supported")
+    assert "docetaxel" in issue["details"]["text"]
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "targeted"])
+def test_a_case_as_mcode_gives_the_number_of_the_case(clinic: Clinic, project_root: Path, name: str) -> None:
+    """Our own writer, this operation, and /predict agree to the last bit."""
+    raw = json.loads((project_root / "docs" / "examples" / f"{name}.json").read_text(encoding="utf-8"))
+    found = clinic.predict(write_parameters(read_case(raw)))
+    assert found.status_code == 200, found.text[:2000]
+    [risk] = of_type(found.json(), "RiskAssessment")
+    [estimate] = extensions(risk["prediction"][0], "estimate")
+    assert estimate["probability"] == clinic.post("/predict", raw, "application/json").json()["probability"]

@@ -47,7 +47,15 @@ def asker(*extra):
     experiment = read_experiment(HERE / "checkpoint_synthetic.yaml", [*QUICK, *extra])
     material, twins = grouped(load_material(experiment))
     recipe = recipe_of(experiment, material)
-    return Asker(experiment, material, recipe, lambda other: recipe_of(experiment, other), twins, Progress(), Workers(recipe, material.development))
+    return Asker(
+        experiment,
+        material,
+        recipe,
+        lambda other: recipe_of(experiment, other),
+        twins,
+        Progress(),
+        Workers(recipe, material.development),
+    )
 
 
 def test_everything_asked_for_has_its_table_its_file_and_its_lines(tmp_path):

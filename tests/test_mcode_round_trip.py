@@ -33,19 +33,50 @@ FULL_CASE: dict[str, Any] = {
         {"gene": "KRAS", "kind": "mutation", "status": "absent"},
     ],
     "tmb": {"mut_per_mb": 12.3, "exome_nonsynonymous_count": 210.0, "blood_count": 17.0},
-    "mmr": {"ihc": "deficient", "ihc_proteins": {"MLH1": "lost", "MSH2": "retained", "MSH6": "retained", "PMS2": "lost"},
-            "msi_pcr": "MSI-H", "msi_ngs": "MSS", "msi_ngs_score": 18.2, "reported": "MSI-L"},
+    "mmr": {
+        "ihc": "deficient",
+        "ihc_proteins": {"MLH1": "lost", "MSH2": "retained", "MSH6": "retained", "PMS2": "lost"},
+        "msi_pcr": "MSI-H",
+        "msi_ngs": "MSS",
+        "msi_ngs_score": 18.2,
+        "reported": "MSI-L",
+    },
     "prior_systemic_therapy": True,
     "prior_lines": 1,
-    "prior_therapies": [{"agents": ["carboplatin", "pemetrexed"], "line": 1, "setting": "metastatic",
-                         "best_response": "PD", "started_days_before_index": 150.0, "ended_days_before_index": 40.0}],
-    "patient": {"age_years": 63.0, "sex": "female", "race": "not said", "ecog": 1, "albumin_g_per_dl": 3.9, "nlr": 4.2,
-                "hemoglobin_g_per_dl": 12.1, "platelets_per_nl": 240.0, "ldh_ratio_to_upper_limit": 0.9,
-                "bmi_kg_per_m2": 24.1, "pdl1_tps_percent": 50.0, "pdl1_cps": 60.0, "pdl1_ic_percent": 5.0,
-                "pdl1_tc_ic": "TC3/IC3", "brain_metastases": False, "liver_metastases": True, "bone_metastases": True,
-                "metastatic_sites": 2, "imdc_risk": "intermediate", "smoking": "ever"},
+    "prior_therapies": [
+        {
+            "agents": ["carboplatin", "pemetrexed"],
+            "line": 1,
+            "setting": "metastatic",
+            "best_response": "PD",
+            "started_days_before_index": 150.0,
+            "ended_days_before_index": 40.0,
+        }
+    ],
+    "patient": {
+        "age_years": 63.0,
+        "sex": "female",
+        "race": "not said",
+        "ecog": 1,
+        "albumin_g_per_dl": 3.9,
+        "nlr": 4.2,
+        "hemoglobin_g_per_dl": 12.1,
+        "platelets_per_nl": 240.0,
+        "ldh_ratio_to_upper_limit": 0.9,
+        "bmi_kg_per_m2": 24.1,
+        "pdl1_tps_percent": 50.0,
+        "pdl1_cps": 60.0,
+        "pdl1_ic_percent": 5.0,
+        "pdl1_tc_ic": "TC3/IC3",
+        "brain_metastases": False,
+        "liver_metastases": True,
+        "bone_metastases": True,
+        "metastatic_sites": 2,
+        "imdc_risk": "intermediate",
+        "smoking": "ever",
+    },
     "therapy": {"agents": ["pembrolizumab"]},
-}  # fmt: skip
+}
 """Every field of the record once."""
 
 DAYS = st.integers(1, 2000).map(float)
@@ -70,7 +101,7 @@ ALTERATIONS = st.sampled_from(
         {"gene": "TTN", "kind": "mutation"},
     ]
 )
-FINDINGS = {
+FINDINGS: dict[str, st.SearchStrategy[Any]] = {
     "assay": st.fixed_dictionaries(
         {},
         optional={
@@ -80,21 +111,33 @@ FINDINGS = {
     ),
     "alterations": st.lists(ALTERATIONS, max_size=4),
 }
-SPECIMEN = {"source": st.sampled_from(["tissue", "blood"]), "days_before_index": DAYS, "tumor_purity": FRACTION}
-PRIOR = st.fixed_dictionaries(
-    {},
-    optional={
-        "line": st.integers(1, 6),
-        "setting": st.sampled_from(["metastatic", "adjuvant", "neoadjuvant", "locally_advanced"]),
-        "best_response": st.sampled_from(["CR", "PR", "SD", "PD", "NE"]),
-        "started_days_before_index": st.integers(500, 900).map(float),
-        "ended_days_before_index": st.integers(0, 400).map(float),
-    },
-).flatmap(
-    lambda rest: st.sampled_from(
-        [{"agents": ["carboplatin", "pemetrexed"]}, {"agents": ["osimertinib"]}, {"class": "pd1_pdl1"}, {"agents": ["folfox"]}]
-    ).map(lambda drugs: {**rest, **drugs})
+SPECIMEN: dict[str, st.SearchStrategy[Any]] = {
+    "source": st.sampled_from(["tissue", "blood"]),
+    "days_before_index": DAYS,
+    "tumor_purity": FRACTION,
+}
+DRUGS: tuple[dict[str, Any], ...] = (
+    {"agents": ["carboplatin", "pemetrexed"]},
+    {"agents": ["osimertinib"]},
+    {"class": "pd1_pdl1"},
+    {"agents": ["folfox"]},
 )
+
+
+@st.composite
+def priors(draw: st.DrawFn) -> dict[str, Any]:
+    """One regimen before the index date."""
+    rest = st.fixed_dictionaries(
+        {},
+        optional={
+            "line": st.integers(1, 6),
+            "setting": st.sampled_from(["metastatic", "adjuvant", "neoadjuvant", "locally_advanced"]),
+            "best_response": st.sampled_from(["CR", "PR", "SD", "PD", "NE"]),
+            "started_days_before_index": st.integers(500, 900).map(float),
+            "ended_days_before_index": st.integers(0, 400).map(float),
+        },
+    )
+    return {**draw(rest), **draw(st.sampled_from(DRUGS))}
 
 
 @st.composite
@@ -107,8 +150,10 @@ def cases(draw: st.DrawFn) -> Case:
         one = st.fixed_dictionaries({}, optional={**SPECIMEN, **FINDINGS})
         raw["specimens"] = draw(st.lists(one, min_size=1, max_size=3))
     else:
-        raw |= draw(st.fixed_dictionaries({}, optional={"specimen": st.fixed_dictionaries({}, optional=SPECIMEN), **FINDINGS}))
-    raw |= draw(st.fixed_dictionaries({}, optional={"prior_therapies": st.lists(PRIOR, max_size=4)}))
+        raw |= draw(
+            st.fixed_dictionaries({}, optional={"specimen": st.fixed_dictionaries({}, optional=SPECIMEN), **FINDINGS})
+        )
+    raw |= draw(st.fixed_dictionaries({}, optional={"prior_therapies": st.lists(priors(), max_size=4)}))
     raw |= draw(
         st.fixed_dictionaries(
             {},

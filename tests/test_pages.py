@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from typing import Any, get_args
 
 import pyarrow.parquet as pq
@@ -19,26 +17,7 @@ from serving.audit.verifying import verify
 from serving.pages.case_page import REASONS, VERDICTS
 from serving.pages.foreign_text import MOST_SHOWN
 from serving.pages.list_export import COLUMNS
-from tests.pages_site import ABSTAINED, HOSTILE, HOSTILE_CASE, RICH, Site, opened_site
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, served_models: Path) -> Iterator[Site]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ORP_MODELS", str(served_models))
-        with opened_site(tmp_path_factory.mktemp("pages"), served_models) as found:
-            yield found
-
-
-def page(site: Site, path: str, status: int = 200) -> str:
-    answer = site.client().get(path)
-    assert answer.status_code == status, (path, answer.text[:400])
-    assert answer.headers["content-type"].startswith("text/html")
-    return str(answer.text)
-
-
-def case_of(site: Site, place: int) -> str:
-    return f"/audit/predictions/{site.ids[place]}"
+from tests.pages_site import ABSTAINED, HOSTILE, HOSTILE_CASE, RICH, Site, case_of, page
 
 
 def test_every_page_of_the_issue_is_there(site: Site) -> None:
@@ -105,9 +84,9 @@ def test_html_in_an_address_is_escaped(site: Site) -> None:
 
 def test_the_list_finds_what_its_address_asks_for(site: Site) -> None:
     found = {
-        "": set(range(5)),
+        "": set(range(6)),
         "?histology=SKCM": {1},
-        "?therapy_class=pd1_pdl1": {0, 3},
+        "?therapy_class=pd1_pdl1": {0, 3, 5},
         "?alteration=BRAF": {2},
         "?alteration=KRAS p.G12C": {0},
         "?status=abstained": {ABSTAINED},
@@ -126,7 +105,7 @@ def test_the_list_finds_what_its_address_asks_for(site: Site) -> None:
 def test_the_list_sorts_by_the_estimate(site: Site) -> None:
     text = page(site, "/audit/predictions?sort=probability&order=asc&status=predicted")
     shown = re.findall(r"<strong>([<>]?\d+)%</strong>", unescape(text))
-    assert len(shown) == 4
+    assert len(shown) == 5
     assert [int(one.lstrip("<>")) for one in shown] == sorted(int(one.lstrip("<>")) for one in shown)
 
 
@@ -134,39 +113,14 @@ def test_exports_hold_what_the_filter_finds_and_no_free_text(site: Site) -> None
     client = site.client()
     written = client.get("/audit/predictions.csv?status=predicted")
     rows = list(csv.DictReader(io.StringIO(written.text)))
-    assert [row["record_id"] for row in rows] == [site.ids[place] for place in (3, 2, 1, 0)]
+    assert [row["record_id"] for row in rows] == [site.ids[place] for place in (5, 3, 2, 1, 0)]
     assert tuple(rows[0]) == COLUMNS
     table = pq.read_table(io.BytesIO(client.get("/audit/predictions.parquet?status=predicted").content))
     assert table.column("record_id").to_pylist() == [row["record_id"] for row in rows]
     assert table.column("probability").to_pylist() == [float(row["probability"]) for row in rows]
-    assert table.column("outcome").to_pylist() == [False, None, True, None]
+    assert table.column("outcome").to_pylist() == [None, False, None, True, None]
     assert "very long" not in written.text
     assert "script" not in written.text
-
-
-def test_one_prediction_shows_the_numbers_of_its_record(site: Site) -> None:
-    answer = site.auditor.lookup(site.ids[RICH]).answer
-    text = unescape(page(site, case_of(site, RICH)))
-    assert f"{100 * answer['probability']:.0f}%" in text
-    for one in answer["evidence"]:
-        assert f"{one['responders']} of {one['n']}" in text
-    for name in ("LORIS", "TMB of 10 mut/Mb or more"):
-        assert name in text
-    assert answer["model"]["digest"] in text
-
-
-def test_an_abstention_shows_its_reasons_and_no_number(site: Site) -> None:
-    text = page(site, case_of(site, ABSTAINED))
-    assert "No probability is given" in text
-    assert "therapy_class_unknown" in text
-    assert 'class="big"' not in text
-
-
-def test_contributions_as_csv_sum_to_the_answer(site: Site) -> None:
-    answer = site.auditor.lookup(site.ids[RICH]).answer
-    rows = list(csv.DictReader(io.StringIO(site.client().get(case_of(site, RICH) + "/contributions.csv").text)))
-    total = sum(float(row["contribution_log_odds"]) for row in rows)
-    assert answer["base_log_odds"] + total == pytest.approx(answer["log_odds"], abs=1e-9)
 
 
 def test_a_review_is_a_further_record_and_the_chain_still_verifies(site: Site) -> None:
@@ -228,39 +182,9 @@ def test_the_form_offers_what_the_record_takes() -> None:
     assert {code for code, _, _ in VERDICTS} == set(get_args(Review.model_fields["finding"].annotation))
 
 
-def test_replay_gives_the_same_numbers_or_says_why_not(
-    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    client, token = site.signed_in()
-    address = case_of(site, RICH) + "/replay"
-    again = client.post(address, data={"csrf_token": token})
-    assert again.status_code == 200
-    assert "Every number is the same" in again.text
-    assert client.post(address, data={}).status_code == 403
-    monkeypatch.setenv("ORP_MODELS", str(tmp_path))
-    gone = client.post(address, data={"csrf_token": token})
-    assert "no artefact" in gone.text
-
-
-def test_the_sheet_is_the_same_bytes_for_everybody(site: Site) -> None:
-    address = case_of(site, RICH) + "/sheet"
-    first, second = site.client().get(address), site.signed_in()[0].get(address)
-    assert first.content == second.content
-    text = unescape(first.text)
-    assert text.count(INTENDED_USE) == 2
-    assert "csrf" not in text
-    assert "key:" not in text
-    assert re.search(r"\d of \d+ therapies", text)
-
-
-def test_an_erased_case_shows_nothing_of_its_values(tmp_path: Path, served_models: Path) -> None:
-    with opened_site(tmp_path, served_models) as one:
-        one.auditor.erase("tests", patient_id="p-0")
-        text = page(one, case_of(one, RICH), 410)
-        assert "erased" in text
-        assert "Lung" not in text
-        assert one.client().get(case_of(one, RICH) + "/sheet").status_code in (404, 410, 422)
-        assert one.client().get(case_of(one, RICH) + "/contributions.csv").status_code in (404, 410, 422)
+def test_a_page_beyond_the_last_leads_to_the_last(site: Site) -> None:
+    answer = site.client().get("/audit/predictions?page=7")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/audit/predictions?")
 
 
 def test_what_is_not_there_is_a_page_that_says_so(site: Site) -> None:

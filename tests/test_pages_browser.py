@@ -11,19 +11,11 @@ from typing import Any
 import pytest
 
 from tests.browsers import Watched, browser, sign_in, watched
-from tests.pages_site import HOSTILE_CASE, RICH, Site, opened_site, served
+from tests.pages_site import HOSTILE_CASE, RICH, Site, served
 
 SERIOUS = {"serious", "critical"}
 FEWEST_RULES = 10
 """Rules of axe that apply to, and pass on, the plainest page; with fewer it has not run."""
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, served_models: Path) -> Iterator[Site]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ORP_MODELS", str(served_models))
-        with opened_site(tmp_path_factory.mktemp("pages"), served_models) as found:
-            yield found
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +44,9 @@ def test_an_analyst_filters_opens_expands_replays_and_reviews(seen: Watched, sit
     page.get_by_label("Histology").fill("LUNG")
     page.get_by_role("button", name="Apply").click()
     assert "histology=LUNG" in page.url
-    page.get_by_role("region", name="Predictions").get_by_role("link").nth(3).click()
+    page.get_by_role("region", name="Predictions").get_by_role(
+        "link", name=re.compile(r"\d{4}-\d\d-\d\d")
+    ).first.click()
     assert page.url.endswith(site.ids[RICH])
 
     group = page.locator("#group-evidence")
@@ -85,7 +79,7 @@ def test_an_analyst_takes_the_filtered_list_along(seen: Watched, site: Site, tmp
         waiting.value.save_as(path)
         assert path.read_bytes().startswith(head)
     rows = list(csv.DictReader((tmp_path / "predictions.csv").read_text(encoding="utf-8").splitlines()))
-    assert len(rows) == 4
+    assert len(rows) == 5
     assert all(row["status"] == "predicted" for row in rows)
     seen.assert_quiet()
 

@@ -1,63 +1,27 @@
-"""What is answered over HTTP is in the log first: records, repeated requests, later events, a log that is full."""
+"""What is answered over HTTP is in the log first: records, repeated requests, later events, who sees them."""
 
+# ruff: noqa: F811  # fixtures are taken from a module of their own
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from serving import asked
 from serving.audit.auditor import Auditor
 from serving.audit.reading import Filter, listed
 from serving.audit.replay import Artefacts, replay_all
-from serving.errors import BodyTooSlow
 from serving.metrics import ServiceMetrics
 from serving.more_openapi import EXAMPLE_RANK
 from serving.openapi import EXAMPLE_CASE
 from serving.predictor import Predictor
-from serving.security.api_keys import ApiKeys
-from tests.audit_log import open_log
 from tests.audit_verdict import verdict_of
 from tests.cases import good_case
 from tests.guarded import assert_refused
-from tests.served_app import SIGNED_IN, guarded_app
-
-
-@pytest.fixture(scope="module")
-def predictor(served_models: Path) -> Predictor:
-    return Predictor.from_folder(served_models, synthetic=True)
-
-
-@pytest.fixture
-def log(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Auditor]:
-    """A log in SQLite; in PostgreSQL as well for the tests that say :data:`BOTH`."""
-    postgres = getattr(request, "param", "sqlite") == "postgres"
-    found = open_log(tmp_path, request.getfixturevalue("postgres") if postgres else None)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def client(predictor: Predictor, log: Auditor, tmp_path: Path) -> TestClient:
-    return TestClient(guarded_app(predictor, ServiceMetrics(), tmp_path, log), headers=SIGNED_IN)
-
-
-BOTH = pytest.mark.parametrize("log", ["sqlite", "postgres"], indirect=True)
-
-
-def _key(folder: Path, name: str, *roles: str) -> dict[str, str]:
-    """Return the headers of a new API key; with the dev token the door reads the same folder."""
-    return {"authorization": f"Bearer {ApiKeys(folder / 'door-keys').add(name, roles)}"}
-
-
-def _kinds(log: Auditor) -> list[str]:
-    return [row["kind"] for row in reversed(listed(log.database, Filter(newest=1000)))]
+from tests.recorded_service import BOTH, client, key_of, kinds_of, log, predictor  # noqa: F401  # fixtures among them
+from tests.served_app import guarded_app
 
 
 @BOTH
@@ -102,10 +66,10 @@ def test_the_same_key_gives_the_same_answer_once(
     once = {"idempotency-key": "k-1"}
     first = client.post(path, json=body, headers=once)
     assert first.status_code == 200, first.text
-    before = _kinds(log)
+    before = kinds_of(log)
     again = client.post(path, json=body, headers=once)
     assert again.content == first.content
-    assert _kinds(log) == before
+    assert kinds_of(log) == before
     assert_refused(client.post(path, json=other, headers=once), 422, "idempotency_key_reused")
     elsewhere = "/rank" if path != "/rank" else "/predict"
     wanted = EXAMPLE_RANK if path != "/rank" else EXAMPLE_CASE
@@ -121,7 +85,7 @@ def test_many_at_once_with_one_key_leave_one_record(client: TestClient, log: Aud
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(ask, range(8)))) == 1
-    assert _kinds(log) == ["prediction"]
+    assert kinds_of(log) == ["prediction"]
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "é", "a b", "a\tb"])
@@ -131,7 +95,7 @@ def test_a_key_that_is_none_is_refused(client: TestClient, log: Auditor, key: st
         assert_refused(client.post(path, json=body, headers=headers), 422, "invalid_idempotency_key")
     twice = [(b"idempotency-key", b"a"), (b"idempotency-key", b"a")]
     assert_refused(client.post("/predict", json=EXAMPLE_CASE, headers=twice), 422, "invalid_idempotency_key")
-    assert _kinds(log) == []
+    assert kinds_of(log) == []
 
 
 @BOTH
@@ -149,7 +113,7 @@ def test_outcomes_and_decisions_are_chained_to_their_prediction(client: TestClie
     assert found["answer"]["prediction_id"] == made
     assert found["request"]["histology"] == "LUAD"
     assert "c-1" not in (found["request"]["case_id"], found["answer"]["case_id"])
-    assert _kinds(log) == ["prediction", "outcome", "decision"]
+    assert kinds_of(log) == ["prediction", "outcome", "decision"]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +135,7 @@ def test_outcomes_and_decisions_are_chained_to_their_prediction(client: TestClie
 def test_bad_events_are_refused(client: TestClient, log: Auditor, kind: str, body: dict[str, Any], code: str) -> None:
     made = client.post("/predict", json=EXAMPLE_CASE).json()["prediction_id"]
     assert_refused(client.post(f"/predictions/{made}/{kind}", json=body), 422, code)
-    assert _kinds(log) == ["prediction"]
+    assert kinds_of(log) == ["prediction"]
 
 
 @BOTH
@@ -186,8 +150,8 @@ def test_a_caller_sees_its_own_predictions_and_an_auditor_all(
     predictor: Predictor, log: Auditor, tmp_path: Path
 ) -> None:
     client = TestClient(guarded_app(predictor, ServiceMetrics(), tmp_path, log))
-    ward, other = _key(tmp_path, "ward-7", "predict"), _key(tmp_path, "ward-8", "predict")
-    registry, auditing = _key(tmp_path, "registry", "outcome"), _key(tmp_path, "auditor", "audit")
+    ward, other = key_of(tmp_path, "ward-7", "predict"), key_of(tmp_path, "ward-8", "predict")
+    registry, auditing = key_of(tmp_path, "registry", "outcome"), key_of(tmp_path, "auditor", "audit")
     made = client.post("/predict", json=EXAMPLE_CASE, headers=ward).json()["prediction_id"]
     assert client.get(f"/predictions/{made}", headers=ward).status_code == 200
     assert client.get(f"/predictions/{made}", headers=auditing).status_code == 200
@@ -205,85 +169,3 @@ def test_a_caller_sees_its_own_predictions_and_an_auditor_all(
     mine = client.post("/predict", json=EXAMPLE_CASE, headers={**ward, **once}).json()
     theirs = client.post("/predict", json=EXAMPLE_CASE, headers={**other, **once}).json()
     assert mine["prediction_id"] != theirs["prediction_id"]
-
-
-def _full(log: Auditor) -> None:
-    """Let the database have no page more, as on a full disk."""
-    with log.database.engine.connect() as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-
-
-def _room(log: Auditor) -> None:
-    with log.database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
-
-
-def test_what_cannot_be_recorded_is_not_answered(client: TestClient, log: Auditor) -> None:
-    made = client.post("/predict", json=EXAMPLE_CASE).json()["prediction_id"]
-    assert client.get("/readyz").status_code == 200
-    _full(log)
-    requests: list[tuple[str, dict[str, Any]]] = [
-        ("/predict/batch", {"cases": [EXAMPLE_CASE] * 20}),
-        ("/rank", EXAMPLE_RANK),
-        ("/predict", {**EXAMPLE_CASE, "therapies": [{"agents": ["nivolumab"]}] * 20, "therapy": None}),
-        ("/bento/predict", {"case": EXAMPLE_CASE}),
-        (f"/predictions/{made}/outcome", {"best_response": "PR", "note": "x" * 2000}),
-    ]
-    requests[2][1].pop("therapy")
-    refused = [client.post(path, json=body) for path, body in requests]
-    before = _kinds(log)
-    for response in refused:
-        if response.status_code < 300:  # a small record may still fit into a page that is there
-            continue
-        assert_refused(response, 503, "audit_unavailable")
-        assert "p-1" not in response.text
-        assert int(response.headers["retry-after"]) > 0
-    assert [response.status_code for response in refused].count(503) >= 3
-    _room(log)
-    assert client.get("/readyz").status_code == 200
-    assert client.post("/predict", json=EXAMPLE_CASE).status_code == 200
-    assert _kinds(log) == [*before, "prediction"]
-    assert verdict_of(log).good
-
-
-def test_while_the_log_takes_nothing_the_service_is_not_ready(client: TestClient, log: Auditor) -> None:
-    import sqlalchemy as sa
-
-    with log.database.writing() as connection:
-        connection.execute(sa.text("ALTER TABLE heads RENAME TO away"))
-    assert_refused(client.post("/predict", json=EXAMPLE_CASE), 503, "audit_unavailable")
-    with log.database.writing() as connection:
-        connection.execute(sa.text("ALTER TABLE alive RENAME TO gone"))
-    assert_refused(client.get("/readyz"), 503, "audit_unavailable")
-    assert client.get("/livez").status_code == 200
-    with log.database.writing() as connection:
-        connection.execute(sa.text("ALTER TABLE away RENAME TO heads"))
-        connection.execute(sa.text("ALTER TABLE gone RENAME TO alive"))
-    assert client.get("/readyz").status_code == 200
-    assert client.post("/predict", json=EXAMPLE_CASE).status_code == 200
-
-
-def test_an_erased_answer_is_not_given_again(client: TestClient, log: Auditor) -> None:
-    body, once = {**EXAMPLE_CASE, "patient_id": "p-1"}, {"idempotency-key": "k-9"}
-    made = client.post("/predict", json=body, headers=once).json()["prediction_id"]
-    log.erase("officer", patient_id="p-1")
-    assert_refused(client.post("/predict", json=body, headers=once), 410, "erased_record")
-    found = client.get(f"/predictions/{made}").json()
-    assert (found["erased"], found["request"], found["answer"]) == (True, None, None)
-
-
-def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def receive() -> Any:
-        await asyncio.sleep(60)
-
-    monkeypatch.setattr(asked, "LONGEST_BODY_S", 0.05)
-    request = Request({"type": "http", "headers": [(b"content-type", b"application/json")]}, receive)
-    with pytest.raises(BodyTooSlow) as refused:
-        asyncio.run(asked.read_body(request))
-    assert refused.value.http_status == 408
-
-
-def test_the_metrics_tell_the_lag(client: TestClient) -> None:
-    client.post("/predict", json=EXAMPLE_CASE)
-    assert "oncorespond_audit_lag_seconds 0.0" in client.get("/metrics").text

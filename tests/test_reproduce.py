@@ -10,11 +10,13 @@ import pytest
 
 from experiments.compare import NothingToCompare, compare_runs, comparison_json
 from experiments.compare_shown import write_page
+from experiments.config import read_experiment
 from experiments.progress import Progress
 from experiments.reproduce import compare_forecasts, in_words, reproduce_run
 from experiments.start import run_experiment
 from features.cohort import Cohort
 from features.sources.synthetic import draw
+from tests.conftest import ROOT
 from tests.small_runs import places, small
 from training.tracking import RunNotFound, find_run
 
@@ -48,6 +50,23 @@ def test_a_run_is_reproduced_from_what_it_logged(tracked):
     assert found.holds, found
     assert in_words(found)[-1] == f"reproduced: run {first.tracked.run_id}"
     assert first.folder.is_dir()
+
+
+def test_the_targeted_family_is_reproduced_too(tmp_path):
+    with places(tmp_path):
+        asked = small("targeted", "cohorts.external=[]", "resampling.repeats=1")
+        run = run_experiment(asked, Progress(), drawing=False)
+        found = reproduce_run("targeted-response/1", Progress())
+    assert found.holds, found
+    assert found.run_id == run.tracked.run_id
+
+
+@pytest.mark.soak
+def test_a_family_fitted_on_published_arms_is_reproduced(tmp_path):
+    with places(tmp_path):
+        run = run_experiment(read_experiment(ROOT / "experiments" / "targeted.yaml"), Progress(), drawing=False)
+        found = reproduce_run(run.tracked.run_id, Progress())
+    assert found.holds, found
 
 
 def test_a_changed_row_is_named_with_its_cohort_and_nothing_is_rebuilt(tracked):
@@ -101,6 +120,8 @@ def test_repeats_are_nested_runs_and_the_run_says_what_it_is(tracked):
 
     mlflow.set_tracking_uri(first.tracked.store)
     parent = mlflow.get_run(first.tracked.run_id)
+    experiment = mlflow.get_experiment(parent.info.experiment_id)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"  # the page opens on the runs
     assert parent.data.tags["mlflow.note.content"].startswith("# Model card: checkpoint-response")
     nested = mlflow.search_runs(
         [parent.info.experiment_id], filter_string=f"tags.mlflow.parentRunId = '{first.tracked.run_id}'"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lifelines.utils import concordance_index
 
 from features.batch import Batch
 from features.case import read_case
@@ -39,12 +40,19 @@ def test_it_agrees_with_every_pair_by_hand(patients):
     assert both[1] == pytest.approx(concordance(months, died, score), nan_ok=True)
 
 
-def test_it_agrees_with_lifelines():
-    index = pytest.importorskip("lifelines.utils").concordance_index
+@pytest.mark.parametrize("decimals", [0, 1, 6], ids=["many ties", "ties", "distinct"])
+def test_it_agrees_with_lifelines(decimals):
     random = np.random.default_rng(1)
-    months, died = np.round(random.exponential(10, 700), 1), (random.random(700) < 0.6).astype(float)
-    score = np.round(random.random(700), 2)
-    assert concordance(months, died, score) == pytest.approx(index(months, score, died), abs=1e-12)
+    months, died = np.round(random.exponential(10, 700), decimals), (random.random(700) < 0.6).astype(float)
+    for score in (np.round(random.random(700), 2), np.full(700, 0.3), -months):
+        assert concordance(months, died, score) == pytest.approx(concordance_index(months, score, died), abs=1e-12)
+
+
+def test_without_a_pair_lifelines_stops_and_ours_is_nan():
+    for months, died, score in (([3.0], [1.0], [0.2]), ([3.0, 5.0], [0.0, 0.0], [0.2, 0.4])):
+        with pytest.raises(ZeroDivisionError):
+            concordance_index(months, score, died)
+        assert np.isnan(concordance(months, died, score))
 
 
 def test_what_is_unknown_must_be_left_out():

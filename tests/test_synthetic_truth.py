@@ -68,15 +68,17 @@ class Judged:
 
     @property
     def cases(self) -> Any:
-        return self.answers.inputs.histology_cases[:, 0]
+        of_lineage = self.answers.inputs.histology_cases
+        assert of_lineage is not None
+        return of_lineage[:, 0]
 
 
 @cache
-def _evidence(family: str) -> EvidenceTerm:
+def _evidence(family: Any) -> EvidenceTerm:
     return EvidenceTerm.fit([arm for arm in arms() if arm.family == family])
 
 
-def _fitted(family: str, training: Cohort) -> ResponseModel:
+def _fitted(family: Any, training: Cohort) -> ResponseModel:
     batch = training.batch()
     return fit_response(
         batch,
@@ -113,7 +115,7 @@ def report(name: str, one: Judged) -> None:
 
 
 @pytest.mark.parametrize(("family", "missingness"), KINDS)
-def test_error_and_coverage_at_a_tenth(family: str, missingness: str) -> None:
+def test_error_and_coverage_at_a_tenth(family: Any, missingness: Any) -> None:
     found = [judged(family, missingness, SMALL, seed) for seed in SEEDS]
     for one in found:
         report(f"{family}, {missingness}, {SMALL}", one)
@@ -127,7 +129,7 @@ def test_error_and_coverage_at_a_tenth(family: str, missingness: str) -> None:
 
 
 @pytest.mark.parametrize(("family", "missingness"), KINDS)
-def test_masking_an_input_does_not_narrow_the_interval_on_average(family: str, missingness: str) -> None:
+def test_masking_an_input_does_not_narrow_the_interval_on_average(family: Any, missingness: Any) -> None:
     """Each number that any case has, prior lines among them."""
     model = judged(family, missingness, SMALL).model
     batch = draw(family, 500, SEED + 1, cohort="external", missingness=missingness).batch()
@@ -141,7 +143,7 @@ def test_masking_an_input_does_not_narrow_the_interval_on_average(family: str, m
 
 
 @pytest.mark.parametrize("family", ["checkpoint", "targeted"])
-def test_rare_histologies_have_wider_intervals(family: str) -> None:
+def test_rare_histologies_have_wider_intervals(family: Any) -> None:
     """Between different histologies, on the log-odds; see the head of this file."""
     found = [judged(family, "none", SMALL, seed) for seed in SEEDS]
     ratios = [np.median(one.sd[one.cases < FEW]) / np.median(one.sd[one.cases > MANY]) for one in found]
@@ -149,7 +151,7 @@ def test_rare_histologies_have_wider_intervals(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", ["checkpoint", "targeted"])
-def test_a_histology_that_is_made_rare_has_half_as_wide_intervals_again(family: str) -> None:
+def test_a_histology_that_is_made_rare_has_half_as_wide_intervals_again(family: Any) -> None:
     """The most common histology; under ``make soak`` the two most common."""
     whole = draw(family, 4_000, SEED, missingness="none")
     fresh = draw(family, JUDGED, SEED + 1, cohort="external", missingness="none")
@@ -187,13 +189,13 @@ MISSED = pytest.mark.xfail(reason="targeted reaches 0.044 complete and 0.074 wit
     ("family", "missingness"),
     [pytest.param(*kind, marks=[MISSED] if kind[0] == "targeted" else []) for kind in KINDS],
 )
-def test_error_at_the_whole_size(family: str, missingness: str) -> None:
+def test_error_at_the_whole_size(family: Any, missingness: Any) -> None:
     assert judged(family, missingness, WHOLE).error <= BARS[missingness]
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize(("family", "missingness"), KINDS)
-def test_coverage_at_the_whole_size(family: str, missingness: str) -> None:
+def test_coverage_at_the_whole_size(family: Any, missingness: Any) -> None:
     one = judged(family, missingness, WHOLE)
     report(f"{family}, {missingness}, {WHOLE}", one)
     assert 0.90 <= one.covered.mean() <= 0.98

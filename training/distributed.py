@@ -13,6 +13,8 @@ of the sample, wider than all cases would allow.
 
 from __future__ import annotations
 
+import warnings
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,6 +28,7 @@ from features.table import FeatureTable
 from models.boosted import BoostedTerm
 from models.boosted_fit import parameters, preset
 from models.calibration import fit_calibration
+from models.evidence import EvidenceTerm
 from models.inputs import Inputs
 from models.linear import LinearTerm
 from models.linear_fit import EVIDENCE_SCALE, FLAG_SCALE, NO_SPREAD, factors_of
@@ -118,20 +121,32 @@ def train(
     """
     sample = sample_model(partitions, recipe)
     with client_of(scheduler, workers, memory) as client:
-        table, evidence = sample.table, sample.evidence
-        kept = [
-            client.submit(parts.features_of, one, table, evidence, pure=False, retries=ATTEMPTS) for one in partitions
-        ]
+        reading = client.submit(_once, (sample.table, _without_cache(sample.evidence)), pure=False)
+        kept = [client.submit(_features, one, reading, pure=False, retries=ATTEMPTS) for one in partitions]
         linear = solved(client, kept, sample, recipe.settings)
         boosted = _boosted(client, kept, linear, sample, recipe.settings) if recipe.settings.boosted.on else None
         terms = _terms(client, kept, linear, boosted, sample)
-        scored = client.gather(client.map(_held_out_z, kept, terms=terms, pure=False))
+        scored = client.gather(client.map(_held_out_z, kept, terms=client.submit(_once, terms, pure=False), pure=False))
         cases = int(sum(client.gather(client.map(_fitted_cases, kept, pure=False))))
     z, y = (np.concatenate(column) for column in zip(*scored, strict=True))
     calibration = fit_calibration(z, y, np.ones(len(z)), recipe.settings.calibration)
     card = {**sample.card, "distributed": {"cases": cases, "held_out": len(z), "partitions": len(partitions)}}
     model = replace(sample, terms=terms, calibration=calibration, card=card)
     return DistributedFit(model, cases, len(z), auroc(y, z, np.ones(len(z))))
+
+
+def _once(what: Any) -> Any:
+    """Return what is given: as a task of its own it travels once, and is made again when its worker is lost."""
+    return what
+
+
+def _without_cache(evidence: EvidenceLike | None) -> EvidenceLike | None:
+    """Return an evidence term without what it has worked out so far: that need not travel."""
+    return replace(evidence, _cache=OrderedDict()) if isinstance(evidence, EvidenceTerm) else evidence
+
+
+def _features(partition: Partition, reading: tuple[Any, Any]) -> Features:
+    return parts.features_of(partition, *reading)
 
 
 def sample_model(partitions: Sequence[Partition], recipe: Recipe) -> ResponseModel:
@@ -227,7 +242,7 @@ def _boosted(
         for k in range(settings.boosted.seeds)
     ]
     bare = BoostedTerm(tuple(texts), np.zeros(p), 0.0)
-    sums = _summed(client, parts.boosted_sums, kept, bare) / n
+    sums = _summed(client, parts.boosted_sums, kept, client.submit(_once, bare, pure=False)) / n
     return BoostedTerm(bare.texts, sums[:-1], float(sums[-1]))
 
 
@@ -261,10 +276,13 @@ def _fitted_text(
         return da.concatenate(arrays, axis=0)
 
     trees = settings.boosted.trees or preset(sum(sizes)).trees
-    model = DaskLGBMClassifier(n_estimators=trees, client=client, **wanted)
+    given = {name: value for name, value in wanted.items() if name != "num_threads"}  # Dask's workers have one each
+    model = DaskLGBMClassifier(n_estimators=trees, client=client, **given)
     matrix = column(0, csr_matrix((0, p), dtype=np.float32), p)
     label, start = (column(place, np.zeros(0)) for place in (1, 2))
-    model.fit(matrix, label, init_score=start)
+    with warnings.catch_warnings():  # LightGBM's own default for its own parameter, until it takes it out itself
+        warnings.filterwarnings("ignore", message="Parameter n_jobs will be ignored", category=UserWarning)
+        model.fit(matrix, label, init_score=start)
     return str(model.booster_.model_to_string(num_iteration=-1))
 
 

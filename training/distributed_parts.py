@@ -41,7 +41,7 @@ ROWS = 25_000
 
 
 class NoOutcome(Refusal):
-    """A file to train on has no outcome."""
+    """What is to be trained on has no outcome."""
 
     code: ClassVar[str] = "no_outcome"
 
@@ -78,6 +78,24 @@ class Partition:
 def _group(url: str, group: int) -> pa.Table:
     with fsspec.open(url, "rb") as file:
         return pq.ParquetFile(file).read_row_group(group, use_threads=False)
+
+
+def files_at(place: str) -> list[str]:
+    """Return the Parquet files at a place (a file, a folder, a glob; local or an address that fsspec knows), sorted.
+
+    Raises
+    ------
+    NoOutcome
+        When there is none: nothing to train on.
+    """
+    store, path = fsspec.core.url_to_fs(place)
+    found = store.glob(path) if "*" in path else store.find(path)
+    files = sorted(store.unstrip_protocol(name) for name in found if name.endswith(".parquet"))
+    if not files:
+        raise NoOutcome(
+            "holds no Parquet file", record=place, way_out="Give a file, a folder or a glob of Parquet files."
+        )
+    return files
 
 
 def partitions_of(urls: list[str], outcomes: list[str] | None = None) -> list[Partition]:

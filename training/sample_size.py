@@ -35,7 +35,7 @@ class SampleSize:
         return max(self.shrinkage, self.optimism, self.intercept)
 
 
-def minimum_sample_size(rate: float, parameters: float) -> SampleSize:
+def minimum_sample_size(rate: float, parameters: float, cox_snell: float | None = None) -> SampleSize:
     """Return the fewest cases for a model of so many parameters at a response rate.
 
     Parameters
@@ -44,6 +44,13 @@ def minimum_sample_size(rate: float, parameters: float) -> SampleSize:
         Expected share of responders, between 0 and 1.
     parameters
         Effective degrees of freedom; at least 1 is counted.
+    cox_snell
+        Expected Cox-Snell R2 of the model, adjusted for optimism; 15% of its maximum when not given.
+
+    Raises
+    ------
+    InvalidSampleSize
+        For a rate that is not between 0 and 1, or an R2 that is not between 0 and its maximum at that rate.
 
     Examples
     --------
@@ -55,7 +62,9 @@ def minimum_sample_size(rate: float, parameters: float) -> SampleSize:
     p = max(1.0, parameters)
     log_likelihood = rate * math.log(rate) + (1 - rate) * math.log(1 - rate)
     highest = 1 - math.exp(2 * log_likelihood)
-    expected = SHARE_OF_MAXIMUM * highest
+    expected = SHARE_OF_MAXIMUM * highest if cox_snell is None else cox_snell
+    if not 0 < expected < min(highest, SHRINKAGE):
+        raise InvalidSampleSize(f"an R2 of {expected:g} is not between 0 and {highest:.3f}", field="cox_snell")
     shrinkage = p / ((SHRINKAGE - 1) * math.log(1 - expected / SHRINKAGE))
     apart = expected / (expected + OPTIMISM * highest)
     optimism = p / ((apart - 1) * math.log(1 - expected / apart))

@@ -18,7 +18,7 @@ from serving.audit.sealing import pseudonyms
 from serving.audit.tables import ALIVE, DATA_KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from serving.audit.drafts import OnceRef
@@ -35,12 +35,18 @@ class Auditor:
     """The audit log of one process; several processes may have one each on the same database.
 
     Every method may be called from any thread. Calls block; from asyncio use a thread pool.
+
+    Attributes
+    ----------
+    followers
+        Each is called with predictions that have just become durable, before they are sent: it must not wait.
     """
 
     def __init__(self, database: Database, keys: AuditKeys, heads: Path) -> None:
         self.database = database
         self.keys = keys
         self._writer = GroupCommit(database, keys, HeadFile(heads)).start()
+        self.followers: list[Callable[[Sequence[PredictionEntry]], None]] = []
 
     @classmethod
     def open(cls, url: str | None = None, keys: AuditKeys | Path | None = None, heads: Path | None = None) -> Auditor:
@@ -90,6 +96,7 @@ class Auditor:
         drafts = [prediction_draft(entry, None if entry.shadow_of else ref, self.keys) for entry in entries]
         unit = Unit(drafts, ref)
         if self._writer.submit(unit):
+            self.tell_followers(entries)
             return [dict(entry.answer) for entry in entries]
         assert ref is not None  # noqa: S101  # only a key can be there already
         earlier = self._earlier(ref)
@@ -223,6 +230,11 @@ class Auditor:
             503: nothing may be sent.
         """
         return self._writer.submit(unit)
+
+    def tell_followers(self, entries: Sequence[PredictionEntry]) -> None:
+        """Tell of predictions that have become durable."""
+        for follower in self.followers:
+            follower(entries)
 
     def prediction_row(self, prediction_id: str) -> Row:
         """Return the row of a prediction, its ciphertext included; UnknownPrediction else."""

@@ -24,6 +24,7 @@ from serving.audit.database import LONGEST_WAIT_S, unavailable
 from serving.audit.drafts import key_row, now
 from serving.audit.refusals import AuditUnavailable
 from serving.audit.tables import DATA_KEYS, HEADS, RECORDS, SEGMENTS
+from serving.deadline import check_deadline, time_left_s
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,9 @@ log = logging.getLogger("oncorespond.audit")
 
 MOST_RECORDS = 1_000
 """Records of one group, unless one unit alone has more: bounds how long other processes wait for their turn."""
+
+MOST_WAITED_S = 2 * LONGEST_WAIT_S
+"""Seconds for the turn and for the commit."""
 
 
 @dataclass
@@ -100,27 +104,37 @@ class GroupCommit:
         Raises
         ------
         AuditUnavailable
-            When it could not be made durable in time. It may still be written later, never twice.
+            When it could not be made durable in time. Once its writing has begun, it may still be written later.
+        DeadlineExceeded
+            When the request's time was over before its writing began: then it is never written.
         """
+        check_deadline()
         if not self.alive:
             raise AuditUnavailable("the audit log is closed")
         self._queue.put(unit)
         try:
-            return unit.done.result(timeout=2 * LONGEST_WAIT_S)
+            return unit.done.result(timeout=min(MOST_WAITED_S, time_left_s()))
         except TimeoutError:
-            raise AuditUnavailable(f"the audit log took longer than {2 * LONGEST_WAIT_S:g} s") from None
+            if unit.done.cancel():  # the writing thread passes it over
+                check_deadline()
+                raise _too_slow() from None
+        try:  # its writing has begun: what is recorded as answered is answered
+            return unit.done.result(timeout=MOST_WAITED_S)
+        except TimeoutError:
+            raise _too_slow() from None
 
     def close(self) -> None:
         """Write what waits, then stop."""
         self._closing = True
         self._queue.put(None)
         if self._thread is not None:
-            self._thread.join(timeout=2 * LONGEST_WAIT_S)
+            self._thread.join(timeout=MOST_WAITED_S)
 
     def _run(self) -> None:
         open_for_more = True
         while open_for_more:
-            units, open_for_more = self._gathered()
+            gathered, open_for_more = self._gathered()
+            units = [unit for unit in gathered if unit.done.set_running_or_notify_cancel()]
             if units:
                 self._oldest = units[0].arrived
                 self._write(units)
@@ -193,6 +207,10 @@ class GroupCommit:
         connection.execute(_INSERT_KEYS, wrapped)
         connection.execute(_INSERT_HEAD, dict(vars(head)))
         return head
+
+
+def _too_slow() -> AuditUnavailable:
+    return AuditUnavailable(f"the audit log took longer than {MOST_WAITED_S:g} s")
 
 
 _INSERT_RECORDS, _INSERT_KEYS, _INSERT_HEAD = sa.insert(RECORDS), sa.insert(DATA_KEYS), sa.insert(HEADS)

@@ -32,6 +32,7 @@ def record_ranking(
     ref = once_ref(once, auditor.keys) if once else None
     drafts = [ranking_draft(entry, ref, auditor.keys), *(prediction_draft(one, None, auditor.keys) for one in listed)]
     if auditor.write(Unit(drafts, ref)):
+        auditor.tell_followers(listed)
         return _with_answers(entry.ranking, {one.answer["prediction_id"]: one.answer for one in listed})
     assert once is not None  # noqa: S101  # only a key can be there already
     return earlier_ranking(auditor, once, entry.case.case_id) or {}

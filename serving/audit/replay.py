@@ -13,6 +13,7 @@ from models.artifact import load_artifact
 from models.manifest import MANIFEST, digest_of
 from serving.audit.auditor import PREDICTIONS
 from serving.audit.reading import in_order, opened
+from serving.served_models import CHALLENGERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +53,7 @@ class Replayed:
 
 @dataclass
 class Artefacts:
-    """Artefacts by digest, found in the folders that hold promoted ones, each loaded once."""
+    """Artefacts by digest, found in the folders that hold promoted ones and challengers, each loaded once."""
 
     folders: Sequence[Path]
     _loaded: dict[str, ResponseModel | Refusal | None] = field(default_factory=dict)
@@ -77,7 +78,7 @@ class Artefacts:
 
     def _found(self, digest: str, version: str) -> ResponseModel | None:
         for folder in self.folders:
-            for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
+            for manifest in sorted((*folder.glob(f"*/{MANIFEST}"), *folder.glob(f"{CHALLENGERS}/*/{MANIFEST}"))):
                 if digest_of(manifest.read_bytes()) == digest:
                     return load_artifact(manifest.parent, digest=digest, version=version)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from features.errors import listed
@@ -12,22 +13,21 @@ from serving.cds_hooks.cards import About, card
 from serving.cds_hooks.discovery import ORDER_SELECT
 from serving.cds_hooks.hook_request import read_hook_request
 from serving.cds_hooks.prefetch import MEDICATIONS, read_prefetch
-from serving.errors import NoModelForTherapy
-from serving.fhir.answer_bundle import lines_text
-from serving.fhir.answering import ranked_answers
+from serving.fhir.answering import judged, ranked_answers
 from serving.fhir.operation import STANDS_FOR_ALL
+from serving.fhir.remarks import lines_text, said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from features.case import Case
-    from features.sources.mcode import ReadCase, TherapyAsked
+    from features.sources.mcode import Finding, OrderedTherapies, ReadCase, TherapyAsked
     from serving.audit.recorded import Asked
     from serving.cds_hooks.discovery import Service
     from serving.cds_hooks.hook_request import HookRequest
     from serving.cds_hooks.prefetch import Prefetched
     from serving.fhir.settings import ClinicalSettings
-    from serving.predictor import Predictor
     from serving.state import ServiceState
 
 MOST_CARDS = 5
@@ -55,26 +55,25 @@ def cards_for(
         422: the record of a patient with cancer holds no case that could be answered.
     """
     request = read_hook_request(raw, service)
-    therapies = _therapies(request, service)
-    if therapies is not None and not therapies:
+    ordered = _ordered(request, service)
+    if ordered is not None and not ordered.therapies:
         return NO_CARDS
     prefetched = read_prefetch(request.prefetch, request.patient_id)
-    read = _read(prefetched, request, therapies)
+    read = _read(prefetched, request, None if ordered is None else ordered.therapies[:MOST_THERAPIES])
     if not read.cancer_patient:
         return NO_CARDS
     read.raise_for_errors()
     cases, answers = _answers(state, service, read, by)
     state.metrics.count_answers(answers)
-    about = _about(read, prefetched)
+    about = _about(read, prefetched, () if ordered is None else ordered.findings)
     return {"cards": [card(answer, case, about, settings) for case, answer in zip(cases, answers, strict=True)]}
 
 
-def _therapies(request: HookRequest, service: Service) -> Sequence[TherapyAsked] | None:
+def _ordered(request: HookRequest, service: Service) -> OrderedTherapies | None:
     """Return the therapies of the drafted orders; None for a hook that has no orders."""
     if service.hook != ORDER_SELECT:
         return None
-    found = therapies_of_orders(dict(request.draft_orders), list(request.selections) or None)
-    return found.therapies[:MOST_THERAPIES]
+    return therapies_of_orders(request.draft_orders, list(request.selections) or None, request.prefetch)
 
 
 def _read(prefetched: Prefetched, request: HookRequest, therapies: Sequence[TherapyAsked] | None) -> ReadCase:
@@ -82,7 +81,15 @@ def _read(prefetched: Prefetched, request: HookRequest, therapies: Sequence[Ther
     partial = any(key in prefetched.left_out for key in MEDICATIONS)
     values = {key: one for key, one in prefetched.values.items() if not (partial and key in MEDICATIONS)}
     asked = STANDS_FOR_ALL if therapies is None else list(therapies)
-    return read_bundle(values, therapy=asked, patient=f"Patient/{request.patient_id}")
+    return read_bundle(values, therapy=asked, patient=f"Patient/{request.patient_id}", index_date=_today())
+
+
+def _today() -> date:
+    """Return the date of the decision, which is now: a hook is called while it is made.
+
+    It is the date where it is latest on Earth, so that nothing that a ward dates today is taken for later.
+    """
+    return datetime.now(timezone(timedelta(hours=14))).date()
 
 
 def _answers(
@@ -91,27 +98,15 @@ def _answers(
     if service.hook != ORDER_SELECT:
         cases, answers = ranked_answers(state, read.cases[0], PATIENT_VIEW_CARDS, by)
         return cases[:PATIENT_VIEW_CARDS], answers[:PATIENT_VIEW_CARDS]
-    judged = _judged(state.ready_predictor(), read.cases)[:MOST_CARDS]
-    if not judged:
+    cases = judged(state.ready_predictor(), read.cases)[0][:MOST_CARDS]  # chemotherapy alone gets no card
+    if not cases:
         return [], []
-    return judged, recorded_answers(state.ready_auditor(), state.ready_predictor(), judged, by)
+    return cases, recorded_answers(state.ready_auditor(), state.ready_predictor(), cases, by)
 
 
-def _judged(predictor: Predictor, cases: Sequence[Case]) -> list[Case]:
-    """Return the cases whose therapy a model judges: chemotherapy alone is not estimated, and gets no card."""
-    found = []
-    for case in cases:
-        try:
-            predictor.model_for(case)
-        except NoModelForTherapy:
-            continue
-        found.append(case)
-    return found
-
-
-def _about(read: ReadCase, prefetched: Prefetched) -> About:
-    remarks = [one.text for one in read.findings if one.severity == "warning"]
+def _about(read: ReadCase, prefetched: Prefetched, of_orders: Sequence[Finding]) -> About:
+    remarks = [said(one) for one in (*of_orders, *read.warnings)]
     if read.not_understood:
-        codes = listed(dict.fromkeys(one.code or one.what for one in read.not_understood), most=3)
-        remarks.append(f"{len(read.not_understood)} elements were not understood: {codes}")
-    return About(lines_text(read), remarks, (*prefetched.not_sent, *prefetched.left_out))
+        codes = listed(dict.fromkeys(one.code or "no code" for one in read.not_understood), most=3)
+        remarks.append(f"{len(read.not_understood)} elements were not used ({codes})")
+    return About(lines_text(read), list(dict.fromkeys(remarks)), (*prefetched.not_sent, *prefetched.left_out))

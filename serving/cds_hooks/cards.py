@@ -128,7 +128,7 @@ def _why_not(answer: Mapping[str, Any]) -> str:
 
 
 def _notes(answer: Mapping[str, Any], about: About) -> list[str]:
-    warnings = [one["text"] for one in answer["warnings"]]
+    warnings = [one["text"] for one in answer["warnings"] if one["code"] != "synthetic_model"]  # said below
     remarks = [*warnings, *about.remarks]
     notes = [foreign(about.lines)]
     if remarks:

@@ -7,11 +7,11 @@ tokens compared for equality. Codes and not displays are asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from features.sources.mcode.codes import TOPICS
 from models.intended_use import INTENDED_USE
+from serving.fhir.capability import software_version
 from serving.fhir.systems import LOINC
 
 if TYPE_CHECKING:
@@ -128,6 +128,6 @@ def _described(service: Service) -> dict[str, Any]:
         "description": service.description,
         "prefetch": dict(prefetch_templates()),
         "usageRequirements": f"{INTENDED_USE} Prefetch only: nothing is read from fhirServer.",
-        "version": version("oncorespond"),
+        "version": software_version(),
         "hookVersion": "1.0",
     }

@@ -6,10 +6,9 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from features.errors import listed
 from serving.fhir.guidance import LACKS_DATA, guidance_response, missing_features
 from serving.fhir.model_resources import address, card_id, device, device_id, model_card
-from serving.fhir.outcome import issue
+from serving.fhir.remarks import remarks
 from serving.fhir.risk import risk_assessment
 from serving.fhir.systems import AI_ASSERTED, AI_DEVICE_TYPE, PARTICIPANT_TYPE, concept, labelled, reference_to
 from serving.fhir.trace import Trace
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from features.sources.mcode import ReadCase
     from serving.fhir.settings import ClinicalSettings
     from serving.predictor import Predictor
-
-MOST_NOT_UNDERSTOOD = 100
-"""Elements that were seen and not understood, listed one by one; the rest is counted."""
 
 Answered = tuple["Mapping[str, Any]", "Case", Trace]
 
@@ -39,6 +35,7 @@ def answer_bundle(
     answers: Sequence[Mapping[str, Any]],
     predictor: Predictor,
     settings: ClinicalSettings,
+    noticed: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the Bundle of one request.
 
@@ -52,6 +49,8 @@ def answer_bundle(
         What answered; asked which key inputs an abstained case lacks.
     settings
         For the addresses.
+    noticed
+        From :func:`serving.fhir.remarks.remarks`; by default what was noticed of the record alone.
     """
     when = instant()
     answered = [(answer, case, Trace(read, case)) for answer, case in zip(answers, cases, strict=True)]
@@ -59,7 +58,6 @@ def answer_bundle(
     entries = [*_assessments(predicted, read, settings, when), *_abstained(answered, read, predictor, settings, when)]
     models = {device_id(answer["model"]): answer["model"] for answer, _, _ in answered}
     trace = [one for model in models.values() for one in (device(model), model_card(model, settings))]
-    remarks = [_remarks(read)] if _remarks(read)["issue"] else []
     synthetic = any(model["synthetic"] for model in models.values())
     return {
         "resourceType": "Bundle",
@@ -67,7 +65,7 @@ def answer_bundle(
         "meta": labelled(synthetic),
         "type": "collection",
         "timestamp": when,
-        "entry": [_entry(resource, settings) for resource in [*entries, *trace, *remarks]],
+        "entry": [_entry(resource, settings) for resource in [*entries, *trace, noticed or remarks(read)]],
     }
 
 
@@ -137,28 +135,3 @@ def provenance(target: str, answered: Answered, settings: ClinicalSettings, when
         ],
         "entity": [*sources, {"role": "derivation", "what": {"reference": card}}],
     }
-
-
-def _remarks(read: ReadCase) -> dict[str, Any]:
-    """Return what was noticed while reading: warnings, then what was seen and not understood."""
-    issues = [
-        issue(one.severity, one.issue_code, one.text, one.expression, one.code)
-        for one in read.findings
-        if one.severity != "error"
-    ]
-    for one in read.not_understood[:MOST_NOT_UNDERSTOOD]:
-        text = f"not understood at {one.reference}: {one.what}" + (f" ({one.code})" if one.code else "")
-        issues.append(issue("information", "informational", text, one.path, "not_understood"))
-    if (more := len(read.not_understood) - MOST_NOT_UNDERSTOOD) > 0:
-        issues.append(issue("information", "informational", f"+{more} more not understood", coding="not_understood"))
-    issues.append(issue("information", "informational", lines_text(read), coding="prior_lines_source"))
-    return {"resourceType": "OperationOutcome", "id": str(uuid.uuid4()), "issue": issues}
-
-
-def lines_text(read: ReadCase) -> str:
-    """Return how the number of prior lines came about, which mCODE has no element for."""
-    lines = read.prior_lines
-    if lines.value is None:
-        return "prior lines: unknown (no parameter, no explicit line, nothing to derive them from)"
-    behind = f" from {listed(lines.evidence)}" if lines.evidence else ""
-    return f"prior lines: {lines.value}, {lines.source}{behind}"

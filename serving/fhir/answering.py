@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from features.case import read_case
 from serving.audit.recorded import recorded_answers
+from serving.errors import NoModelForTherapy
 from serving.fhir.answer_bundle import answer_bundle
 from serving.fhir.operation import read_operation
+from serving.fhir.remarks import remarks
 from serving.recorded_rank import answered_ranking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from features.case import Case
-    from serving.audit.recorded import Asked as AskedBy
-    from serving.fhir.operation import Asked
+    from serving.audit.recorded import Asked
     from serving.fhir.settings import ClinicalSettings
+    from serving.predictor import Predictor
     from serving.state import ServiceState
 
 
-def predict_response(state: ServiceState, settings: ClinicalSettings, body: bytes, by: AskedBy) -> dict[str, Any]:
+def predict_response(state: ServiceState, settings: ClinicalSettings, body: bytes, by: Asked) -> dict[str, Any]:
     """Answer one request of ``$predict-response``.
 
     Parameters
@@ -34,26 +36,36 @@ def predict_response(state: ServiceState, settings: ClinicalSettings, body: byte
     Raises
     ------
     Refusal
-        Of the body, of the bundle (BundleRefusal), of a therapy that no model judges, or 503.
+        Of the body, of the bundle (BundleRefusal), of therapies of which no model judges any, or 503.
     """
     asked = read_operation(body)
     predictor = state.ready_predictor()
-    cases, answers = _all(state, asked, by) if asked.every_therapy else _named(state, asked, by)
+    not_judged: list[NoModelForTherapy] = []
+    if asked.every_therapy:
+        cases, answers = ranked_answers(state, asked.read.cases[0], asked.limit, by)
+    else:
+        cases, not_judged = judged(predictor, asked.read.cases)
+        if not cases:
+            raise not_judged[0]
+        answers = recorded_answers(state.ready_auditor(), predictor, cases, by)
     state.metrics.count_answers(answers)
-    return answer_bundle(asked.read, cases, answers, predictor, settings)
+    noticed = remarks(asked.read, asked.ordered, not_judged)
+    return answer_bundle(asked.read, cases, answers, predictor, settings, noticed)
 
 
-def _named(state: ServiceState, asked: Asked, by: AskedBy) -> tuple[list[Case], list[dict[str, Any]]]:
-    cases = list(asked.read.cases)
-    return cases, recorded_answers(state.ready_auditor(), state.ready_predictor(), cases, by)
+def judged(predictor: Predictor, cases: Sequence[Case]) -> tuple[list[Case], list[NoModelForTherapy]]:
+    """Return the cases whose therapy a model judges, and the refusals of the others (chemotherapy alone, for one)."""
+    found, refused = [], []
+    for case in cases:
+        try:
+            predictor.model_for(case)
+            found.append(case)
+        except NoModelForTherapy as refusal:
+            refused.append(refusal)
+    return found, refused
 
 
-def _all(state: ServiceState, asked: Asked, by: AskedBy) -> tuple[list[Case], list[dict[str, Any]]]:
-    """Rank every therapy and keep the first of each list; in the order of the ranking."""
-    return ranked_answers(state, asked.read.cases[0], asked.limit, by)
-
-
-def ranked_answers(state: ServiceState, case: Case, limit: int, by: AskedBy) -> tuple[list[Case], list[dict[str, Any]]]:
+def ranked_answers(state: ServiceState, case: Case, limit: int, by: Asked) -> tuple[list[Case], list[dict[str, Any]]]:
     """Return the therapies with the highest estimates for a case, as cases and their answers; recorded.
 
     Parameters

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from models.intended_use import INTENDED_USE
 from serving.fhir.content import FHIR_JSON
 from serving.fhir.systems import FHIR_VERSION
+from serving.more_routes import version_of_code
 
 if TYPE_CHECKING:
     from serving.fhir.settings import ClinicalSettings
@@ -42,6 +42,11 @@ _EXTENSIONS: tuple[tuple[str, str, str], ...] = (
 EXTENSION_NAMES = tuple(name for name, _, _ in _EXTENSIONS)
 
 
+def software_version() -> str:
+    """Return the version of this code; in a Bento, which carries files and no package, it is not known."""
+    return str(version_of_code()["oncorespond"] or "not installed as a package")
+
+
 def capability_statement(settings: ClinicalSettings) -> dict[str, Any]:
     """Return the CapabilityStatement of GET /fhir/metadata."""
     return {
@@ -55,7 +60,7 @@ def capability_statement(settings: ClinicalSettings) -> dict[str, Any]:
         "date": PUBLISHED,
         "description": INTENDED_USE,
         "kind": "instance",
-        "software": {"name": "oncorespond", "version": version("oncorespond")},
+        "software": {"name": "oncorespond", "version": software_version()},
         "implementation": {"description": "Clinical research only", "url": settings.fhir_url},
         "fhirVersion": FHIR_VERSION,
         "format": [FHIR_JSON, "json"],
@@ -65,10 +70,7 @@ def capability_statement(settings: ClinicalSettings) -> dict[str, Any]:
 
 def _rest(settings: ClinicalSettings) -> dict[str, Any]:
     read = [{"code": "read"}]
-    search = [
-        {"name": "date", "type": "date", "documentation": "ge and lt, of the record's time"},
-        {"name": "outcome", "type": "token", "documentation": "0: answered"},
-    ]
+    search = [{"name": "date", "type": "date", "documentation": "ge and lt, of the time of the record"}]
     return {
         "mode": "server",
         "documentation": "Stateless: of what is sent, only the audit log's encrypted record of each answer is kept.",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from features.errors import seen_text
-from features.sources.mcode import read_bundle, therapies_of_orders
+from features.sources.mcode import BundleRefused, OrderedTherapies, read_bundle, therapies_of_orders
 from features.vocabulary import nearest
 from serving.body import MOST_THERAPIES, read_object
 from serving.fhir.refusals import WrongParameter, WrongResource
@@ -30,6 +30,7 @@ DEFAULT_LIMIT, MOST_LIMIT = 10, 50
 STANDS_FOR_ALL = {"class": "pd1_pdl1"}
 """The therapy that the case is read with when none is named; each therapy then takes its place."""
 
+NO_ORDERS = OrderedTherapies((), (), ())
 _DRAFTED = ("MedicationRequest", "draft")
 
 
@@ -45,11 +46,14 @@ class Asked:
         Whether no therapy was named, so that all are ranked.
     limit
         How many of those are answered.
+    ordered
+        The drafted orders: therapies, and those that are no cancer drug or whose drug cannot be told.
     """
 
     read: ReadCase
     every_therapy: bool
     limit: int
+    ordered: OrderedTherapies = NO_ORDERS
 
 
 def read_operation(body: bytes) -> Asked:
@@ -78,10 +82,14 @@ def read_operation(body: bytes) -> Asked:
 def _asked(raw: Mapping[str, Any], limit: int) -> Asked:
     if any(one.get("name") == "therapy" for one in _objects(raw.get("parameter"))):
         return Asked(read_bundle(raw), every_therapy=False, limit=limit)
-    drafted = therapies_of_orders(list(_drafts(raw)))
+    drafts = list(_drafts(raw))
+    drafted = therapies_of_orders(drafts, resources=raw) if drafts else NO_ORDERS
     if drafted.therapies:
-        return Asked(read_bundle(raw, therapy=list(drafted.therapies)), every_therapy=False, limit=limit)
-    return Asked(read_bundle(raw, therapy=STANDS_FOR_ALL), every_therapy=True, limit=limit)
+        read = read_bundle(raw, therapy=list(drafted.therapies))
+        return Asked(read, every_therapy=False, limit=limit, ordered=drafted)
+    if drafted.findings:  # a drug that cannot be told: ranking all others would answer another question
+        raise BundleRefused(drafted.findings)
+    return Asked(read_bundle(raw, therapy=STANDS_FOR_ALL), every_therapy=True, limit=limit, ordered=drafted)
 
 
 def _drafts(raw: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

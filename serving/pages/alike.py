@@ -73,11 +73,24 @@ def alike(reader: LogReader, row: Mapping[str, Any], groups: Mapping[str, float]
     with reader.steady:
         columns = reader.columns
         places = _candidates(columns, row)
-        distance = np.abs(columns["groups"][places] - np.array([groups.get(one, 0.0) for one in GROUPS])).sum(axis=1)
-        nearest = np.argsort(distance, kind="stable")
-        shown = nearest[:MOST_LISTED]
-        listed = reader.rows(places[shown])
-        return _found(columns, places[nearest], listed, distance[shown])
+        here = np.array([groups.get(one, 0.0) for one in GROUPS], dtype=np.float32)
+        distance = np.abs(columns["groups"][places] - here).sum(axis=1)
+        shown = _nearest(distance, MOST_LISTED)
+        told = np.flatnonzero(columns["outcome"][places] != UNKNOWN)
+        compared = places[told[_nearest(distance[told], COMPARED)]]
+        listed = [
+            {**one, "distance": float(far)}
+            for one, far in zip(reader.rows(places[shown]), distance[shown], strict=True)
+        ]
+        return _told(columns, compared, listed, len(places))
+
+
+def _nearest(distance: NDArray[Any], most: int) -> NDArray[np.intp]:
+    """Return the places of the smallest distances, the smallest first; a million are not sorted for a few."""
+    if len(distance) > most:
+        first = np.argpartition(distance, most)[:most]
+        return first[np.argsort(distance[first], kind="stable")]
+    return np.argsort(distance, kind="stable")
 
 
 def _candidates(columns: LogColumns, row: Mapping[str, Any]) -> NDArray[np.intp]:
@@ -92,13 +105,8 @@ def _candidates(columns: LogColumns, row: Mapping[str, Any]) -> NDArray[np.intp]
     return np.flatnonzero(same)
 
 
-def _found(
-    columns: LogColumns, ordered: NDArray[np.intp], listed: list[dict[str, Any]], distance: NDArray[Any]
-) -> Alike:
-    rows = [{**one, "distance": float(far)} for one, far in zip(listed, distance, strict=True)]
-    outcome = columns["outcome"][ordered]
-    told = ordered[outcome != UNKNOWN][:COMPARED]
-    if len(told) < FEWEST_COMPARED:
-        return Alike(rows, len(ordered), len(told), None, None)
-    responded = int((columns["outcome"][told] == 1).sum())
-    return Alike(rows, len(ordered), len(told), responded, float(columns["probability"][told].mean()))
+def _told(columns: LogColumns, compared: NDArray[np.intp], listed: list[dict[str, Any]], among: int) -> Alike:
+    if len(compared) < FEWEST_COMPARED:
+        return Alike(listed, among, len(compared), None, None)
+    responded = int((columns["outcome"][compared] == 1).sum())
+    return Alike(listed, among, len(compared), responded, float(columns["probability"][compared].mean()))

@@ -63,8 +63,8 @@ def outliers(reader: LogReader, rows: NDArray[np.intp]) -> list[Mapping[str, Any
     """Return the answers whose contributions by group are farthest from the mean explanation, the farthest first.
 
     Distance is the sum over groups of the differences from the mean, in log-odds: standard deviations would name rare
-    findings, not large effects. Each has the columns of the list, ``distance``, and the ``group`` that differs most with
-    its ``phi``.
+    findings, not large effects. Each has the columns of the list, ``distance``, and the ``group`` that differs most
+    with its ``phi``.
     """
     columns = reader.columns
     if len(rows) < FEWEST_FOR_OUTLIERS:
@@ -76,7 +76,7 @@ def outliers(reader: LogReader, rows: NDArray[np.intp]) -> list[Mapping[str, Any
     places = places[np.argsort(-farthest[places], kind="stable")]
     group = away[places].argmax(axis=1)
     listed = {row["seq"]: row for row in reader.rows(rows[places])}
-    found = []
+    found: list[Mapping[str, Any]] = []
     for place, one in zip(places.tolist(), group.tolist(), strict=True):
         row = listed.get(int(columns["seq"][rows[place]]))
         if row is not None:

@@ -10,7 +10,7 @@ from serving.pages import calibration_view as figures
 from serving.pages.calibration_figures import FEWEST, Calibrated
 from serving.pages.explanations_page import LOOKED, kept, periods
 from serving.pages.figures import Figure, figure_file
-from serving.pages.kept_views import CATCHING_UP_S, LONGEST_S
+from serving.pages.kept_views import longest
 from serving.pages.log_query import Asked, FilterRefused, matching, months_of
 from serving.pages.number_text import words
 
@@ -86,9 +86,8 @@ def view_of(visit: Visit, asked: Asked) -> CalibrationView:
     """Return the page's content, kept while it is true enough."""
     reader = visit.reader
     behind = reader.catch_up()
-    longest_s = CATCHING_UP_S if behind else LONGEST_S
-    covered = reader.columns.covered
-    return kept(visit).get((ADDRESS, asked), covered, lambda: made(reader, asked, behind), longest_s)
+    covered, key = reader.columns.covered, (ADDRESS, asked, behind > 0)
+    return kept(visit).get(key, covered, lambda: made(reader, asked, behind), longest(behind))
 
 
 def made(reader: LogReader, asked: Asked, behind: int) -> CalibrationView:

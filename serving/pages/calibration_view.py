@@ -49,13 +49,13 @@ class Predictions:
     @property
     def answered(self) -> Rows:
         """Rows with a probability."""
-        return self.rows[self.columns["status"][self.rows] == STATUSES.index("predicted")]
+        return np.asarray(self.rows[self.columns["status"][self.rows] == STATUSES.index("predicted")])
 
     @property
     def known(self) -> Rows:
         """Rows with a probability whose outcome is known."""
         answered = self.answered
-        return answered[self.columns["outcome"][answered] != UNKNOWN]
+        return np.asarray(answered[self.columns["outcome"][answered] != UNKNOWN])
 
     def calibrated(self, rows: Rows) -> Calibrated:
         """Return the calibration of rows whose outcome is known."""
@@ -178,7 +178,7 @@ def by_group(of: Predictions, name: str, title: str, column: str, shown: Callabl
 def abstentions(of: Predictions) -> Figure:
     """Return abstentions by month and first reason."""
     columns, codes = of.columns, of.columns.codes["reasons"].texts
-    rows = []
+    rows: list[dict[str, Any]] = []
     for month, held in of.by_month(of.rows):
         abstained = held[columns["status"][held] == STATUSES.index("abstained")]
         counts = dict.fromkeys(codes, 0)
@@ -189,7 +189,7 @@ def abstentions(of: Predictions) -> Figure:
             for code, n in counts.items()
             if n
         ]
-    total = sum(row["n#"] for row in rows)
+    total = sum(int(row["n#"]) for row in rows)
     return _counts(
         "abstentions",
         "Abstentions by month and reason",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from features.errors import Refusal
 from serving.audit.entries import read_event
-from serving.audit.refusals import UnknownPrediction
+from serving.audit.refusals import ErasedRecord, UnknownPrediction
 from serving.audit.replay import Artefacts, replayed
 from serving.pages.alike import alike
 from serving.pages.case_view import (
@@ -19,6 +19,7 @@ from serving.pages.case_view import (
     histology_name,
     later_of,
     prior_therapies_of,
+    shadows_of,
     therapy_name,
 )
 from serving.pages.reasons_view import in_words, reasons_of, unknowns_of
@@ -68,6 +69,8 @@ def add_routes(pages: Pages) -> None:
     pages.post(ADDRESS + "/review", review)
     pages.get(ADDRESS + "/contributions.csv", contributions_csv)
     pages.get(ADDRESS + "/sensitivity.csv", sensitivity_csv)
+    pages.get(ADDRESS + "/estimate.csv", estimate_csv)
+    pages.get(ADDRESS + "/similar.csv", similar_csv)
 
 
 def logged_prediction(visit: Visit) -> Logged:
@@ -143,6 +146,7 @@ def _shown(
         sensitivity=_sensitivity(request, model),
         alike=_alike(visit, logged),
         later=later_of(logged),
+        shadows=shadows_of(logged),
         replay=replay,
         refused=refused,
         given=given or {},
@@ -193,8 +197,9 @@ def contributions_csv(visit: Visit) -> Response:
 def sensitivity_csv(visit: Visit) -> Response:
     """Return every value that was tried and the probability it gives as CSV."""
     logged = logged_prediction(visit)
-    request = logged.answer and (logged.payload or {})["request"]
-    found = _sensitivity(request, model_of(visit, logged))
+    if logged.payload is None:
+        raise ErasedRecord("the values of this record were erased")
+    found = _sensitivity(logged.payload["request"], model_of(visit, logged))
     rows = [
         (one.path, one.name, one.unit, tried.text, tried.probability, tried.here)
         for one in (found.varied if found else ())
@@ -202,3 +207,28 @@ def sensitivity_csv(visit: Visit) -> Response:
     ]
     head = ("field", "name", "unit", "value", "probability", "as_in_the_case")
     return visit.download(csv_bytes(head, rows), f"sensitivity-{logged.row['record_id']}.csv", CSV)
+
+
+def estimate_csv(visit: Visit) -> Response:
+    """Return what the scale draws as CSV: the estimate, the average training case, and what published rivals say."""
+    logged = logged_prediction(visit)
+    answer = logged.answer
+    interval = answer["interval"] or {"low": None, "high": None}
+    rows: list[tuple[Any, ...]] = [
+        ("this case", "probability", answer["probability"], interval["low"], interval["high"]),
+        ("average training case", "probability", base_probability(answer), None, None),
+    ]
+    for name, value in answer["comparators"].items():
+        scored = isinstance(value, dict)
+        rows.append((name, "score" if scored else "rule", value["score"] if scored else value, None, None))
+    head = ("what", "kind", "value", "low", "high")
+    return visit.download(csv_bytes(head, rows), f"estimate-{logged.row['record_id']}.csv", CSV)
+
+
+def similar_csv(visit: Visit) -> Response:
+    """Return the similar past cases as CSV."""
+    logged = logged_prediction(visit)
+    found = _alike(visit, logged) if logged.payload else None
+    head = ("record_id", "time", "lineage", "probability", "low", "high", "outcome", "distance")
+    rows = [tuple(one[name] for name in head) for one in (found.rows if found else ())]
+    return visit.download(csv_bytes(head, rows), f"similar-{logged.row['record_id']}.csv", CSV)

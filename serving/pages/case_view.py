@@ -33,6 +33,10 @@ BEST_RESPONSES = {
 }
 
 
+LATER_KINDS = ("outcome", "decision", "review", "feedback")
+"""Records that say something of a prediction; shadow answers are predictions of their own."""
+
+
 @dataclass(frozen=True)
 class Comparator:
     """What one published rival says: a rule's call, or a score with its place on the scale."""
@@ -190,7 +194,15 @@ def prior_therapies_of(request: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def later_of(logged: Logged) -> list[LaterRecord]:
     """Return what was later said of a prediction, the oldest first."""
-    return [_later(one) for one in logged.later if one.row["kind"] in ("outcome", "decision", "review")]
+    return [_later(one) for one in logged.later if one.row["kind"] in LATER_KINDS]
+
+
+def shadows_of(logged: Logged) -> list[tuple[str, str]]:
+    """Return the answers that challengers gave beside this one: id, and name with version."""
+    shadows = (one.row for one in logged.later if one.row["kind"] == "shadow")
+    return [
+        (row["record_id"], f"{foreign(row['model_name'], 60)} {foreign(row['model_version'], 20)}") for row in shadows
+    ]
 
 
 def _later(one: Logged) -> LaterRecord:
@@ -207,10 +219,12 @@ def _later(one: Logged) -> LaterRecord:
 
 def _says(kind: str, event: Mapping[str, Any]) -> str:
     if kind == "outcome":
-        best = event.get("best_response")
-        return BEST_RESPONSES.get(best, "response" if event.get("objective_response") else "no response")
+        told = "response" if event.get("objective_response") else "no response"
+        return BEST_RESPONSES.get(str(event.get("best_response")), told)
     if kind == "decision":
         return f"therapy {event['decision']}"
+    if kind == "feedback":
+        return f"card {event['outcome']}"
     return str(event["finding"])
 
 

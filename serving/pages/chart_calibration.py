@@ -22,7 +22,7 @@ def reliability(chart: Any, look: Look, options: Options) -> Any:
     y = alt.Y("observed:Q", title="share that responded", scale=alt.Scale(domain=[0, 1]), axis=percent)
     interval = base.mark_rule(color=look.colours["raises"], strokeWidth=2).encode(y="low:Q", y2="high:Q")
     points = base.mark_point(filled=True, size=60, color=look.colours["raises"], opacity=1).encode(y=y)
-    ends = alt.Data(values=[{"a": 0, "b": 0}, {"a": 1, "b": 1}])
+    ends = alt.InlineData(values=[{"a": 0, "b": 0}, {"a": 1, "b": 1}])
     ideal = alt.Chart(ends).mark_line(strokeDash=[5, 4], strokeWidth=1, color=look.colours["axis"])
     width = look.width_of(options)
     return (ideal.encode(x="a:Q", y="b:Q") + interval + points).properties(width=width, height=0.8 * width)

@@ -10,7 +10,7 @@ import numpy as np
 from serving.pages.compare_view import CompareView, compared
 from serving.pages.explanations_page import kept
 from serving.pages.figures import figure_file
-from serving.pages.kept_views import CATCHING_UP_S, LONGEST_S
+from serving.pages.kept_views import longest
 from serving.pages.log_query import LONGEST
 from serving.pages.refusals import PageRequestRefused
 
@@ -64,9 +64,8 @@ def view_of(visit: Visit) -> CompareView:
     versions = visit.asked.get("first", usual[0]), visit.asked.get("second", usual[1])
     if any(len(version) > LONGEST for version in versions):
         raise PageRequestRefused(f"a version of more than {LONGEST} characters")
-    longest_s = CATCHING_UP_S if behind else LONGEST_S
-    covered = reader.columns.covered
-    return kept(visit).get((ADDRESS, versions), covered, lambda: compared(reader, versions, behind), longest_s)
+    covered, key = reader.columns.covered, (ADDRESS, versions, behind > 0)
+    return kept(visit).get(key, covered, lambda: compared(reader, versions, behind), longest(behind))
 
 
 def usual_versions(columns: LogColumns) -> tuple[str, str]:

@@ -140,7 +140,7 @@ def sizes(columns: LogColumns, versions: tuple[str, str]) -> Figure:
 def changes(columns: LogColumns, first: Rows, second: Rows, versions: tuple[str, str]) -> Figure:
     """Return, over the same requests, how much each group's contribution changed and whichever way."""
     moved = columns["groups"][second].astype(np.float64) - columns["groups"][first]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"label": in_words(group), "value#": float(np.abs(moved[:, place]).mean()),
          "mean#": float(moved[:, place].mean()), "n#": len(moved)}
         for place, group in enumerate(GROUPS)

@@ -92,9 +92,9 @@ class ContributionCube:
         phi = np.array(value)
         whole = np.rint(phi / MILLIONTH).astype(np.int64)
         coarse = np.rint(phi / SQUARE_UNIT).astype(np.int64)
-        flat = np.array(cell, dtype=np.intp), np.array(name, dtype=np.intp)
-        for kind, amount in ((COUNT, np.ones_like(whole)), (SUM, whole), (ABSOLUTE, abs(whole)), (SQUARE, coarse**2)):
-            np.add.at(self._sums, (*flat, kind), amount)
+        amounts = np.stack([np.ones_like(whole), whole, np.abs(whole), coarse**2], axis=1)
+        flat = np.array(cell, dtype=np.int64) * self._sums.shape[1] + np.array(name, dtype=np.int64)
+        np.add.at(self._sums.reshape(-1, 4), flat, amounts)
 
     def keys(self) -> NDArray[np.int64]:
         """Return the cells, shape (cells, 4): month, version, therapy class, tissue."""
@@ -148,4 +148,4 @@ def month_name(month: int) -> str:
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    return np.asarray(np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0))

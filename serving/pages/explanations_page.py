@@ -12,7 +12,7 @@ from serving.pages.bulk_oddities import HOW, outliers, sign_disagreements
 from serving.pages.bulk_sample import Sampler, beeswarm, dependence
 from serving.pages.feature_names import in_words
 from serving.pages.figures import Figure, figure_file
-from serving.pages.kept_views import CATCHING_UP_S, LONGEST_S, KeptViews
+from serving.pages.kept_views import KeptViews, longest
 from serving.pages.log_query import matching, months_of
 from serving.pages.number_text import words
 
@@ -94,9 +94,8 @@ def view_of(visit: Visit, asked: BulkAsked) -> BulkView:
     reader = visit.reader
     behind = reader.catch_up()
     sampler: Sampler = visit.state.kept.setdefault("sampler", Sampler(reader))
-    longest_s = CATCHING_UP_S if behind else LONGEST_S
-    covered = reader.columns.covered
-    return kept(visit).get((ADDRESS, asked), covered, lambda: made(reader, sampler, asked, behind), longest_s)
+    covered, key = reader.columns.covered, (ADDRESS, asked, behind > 0)
+    return kept(visit).get(key, covered, lambda: made(reader, sampler, asked, behind), longest(behind))
 
 
 def kept(visit: Visit) -> KeptViews:
@@ -169,6 +168,11 @@ def _choices(reader: LogReader) -> dict[str, list[str]]:
     return {**found, "tissue": sorted(reader.cube.tissues.texts), "months": months_of(reader.columns)}
 
 
+def present() -> datetime:
+    """Return the time now, UTC; "last month" is counted from it."""
+    return datetime.now(UTC)
+
+
 def periods(now: datetime | None = None) -> list[tuple[str, str | None, str | None]]:
     """Return the periods that one click chooses: name, since, until; calendar months in UTC.
 
@@ -177,7 +181,7 @@ def periods(now: datetime | None = None) -> list[tuple[str, str | None, str | No
     >>> periods(datetime(2026, 11, 22, tzinfo=UTC))[:2]
     [('this month', '2026-11', '2026-12'), ('last month', '2026-10', '2026-11')]
     """
-    this = (now or datetime.now(UTC)).strftime("%Y-%m")
+    this = (now or present()).strftime("%Y-%m")
     year, month = int(this[:4]), int(this[5:])
     last = f"{year - (month == 1):04d}-{(month + 10) % 12 + 1:02d}"
     return [("this month", this, following(this)), ("last month", last, this), ("all of the log", None, None)]

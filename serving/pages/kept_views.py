@@ -53,3 +53,11 @@ class KeptViews:
             while len(self._kept) > MOST:
                 self._kept.popitem(last=False)
         return made
+
+
+def longest(behind: int) -> float:
+    """Return for how long a view may be shown, by how many records were still to be read when it was made.
+
+    Keep views made while records were missing under a key of their own, so that they go when the last was read.
+    """
+    return CATCHING_UP_S if behind else LONGEST_S

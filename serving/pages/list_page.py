@@ -49,6 +49,8 @@ def list_page(visit: Visit) -> Response:
     """Show one page of the predictions that the address asks for; FilterRefused where it asks for what there is not."""
     asked = Asked.read(visit.asked)
     listing = visit.reader.listing(asked)
+    if asked.page > listing.pages:  # the filter finds less than when the address was written
+        return visit.go(f"{ADDRESS}?{asked.address(page=listing.pages)}")
     choices = visit.reader.choices()
     return visit.show(
         "predictions.html",

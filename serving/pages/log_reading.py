@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
+from pydantic_core import from_json
 
 from features.contract import GROUPS
 from features.errors import Refusal
-from serving.audit.reading import opened
-from serving.audit.tables import RECORDS
+from serving.audit.sealing import binding, unseal, unwrap
+from serving.audit.tables import DATA_KEYS, RECORDS
 from serving.pages.contribution_cube import ContributionCube, month_of
 from serving.pages.log_columns import DECISIONS, KINDS, STATUSES, UNKNOWN, LogColumns
 from serving.pages.sign_rules import SignRules
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from serving.audit.database import Database
     from serving.audit.keys import AuditKeys
-    from serving.audit.reading import Logged, Row
+    from serving.audit.reading import Row
     from serving.audit.replay import Artefacts
 
 LONGEST_FINDING = 60
@@ -53,14 +53,19 @@ class Reading:
             rows = [dict(row) for row in connection.execute(query).mappings()]
         if not rows:
             return 0
-        logged = opened(self.database, rows, self.keys)
-        self._add([one for one in logged if one.row["kind"] in ANSWERS])
-        self._change([one for one in logged if one.row["kind"] in (*EVENTS, "erasure")])
+        keys = self._keys_of([row["seq"] for row in rows])
+        self._add([_Read.of(row, keys.get(row["seq"]), self.keys) for row in rows if row["kind"] in ANSWERS])
+        self._change([row for row in rows if row["kind"] in (*EVENTS, "erasure")], keys)
         self.columns.covered, self.columns.last_hash = rows[-1]["seq"], rows[-1]["hash"]
         return len(rows)
 
-    def _add(self, predictions: Sequence[Logged]) -> None:
-        read = [_Read.of(one) for one in predictions]
+    def _keys_of(self, seqs: Sequence[int]) -> dict[int, Row]:
+        """Return the wrapped keys of records; those of erased ones are gone."""
+        query = sa.select(DATA_KEYS).where(DATA_KEYS.c.seq.in_(seqs))
+        with self.database.reading() as connection:
+            return {row["seq"]: dict(row) for row in connection.execute(query).mappings()}
+
+    def _add(self, read: Sequence[_Read]) -> None:
         rows, findings = [], []
         for one in read:
             judged, disagrees = self._judged(one)
@@ -91,15 +96,14 @@ class Reading:
             self._rules[digest] = None if model is None else SignRules.of(model)
         return self._rules[digest]
 
-    def _change(self, later: Sequence[Logged]) -> None:
-        about = [str(one.row["about"]) for one in later if one.row["kind"] in EVENTS]
-        seqs = self._seqs(about)
-        for one in later:
-            if one.row["kind"] == "erasure":
-                self._erase(one.row)
+    def _change(self, later: Sequence[Row], keys: Mapping[int, Row]) -> None:
+        seqs = self._seqs([str(row["about"]) for row in later if row["kind"] in EVENTS])
+        for row in later:
+            if row["kind"] == "erasure":
+                self._erase(row)
                 continue
-            rows = self.columns.rows_of([seqs[one.row["about"]]] if one.row["about"] in seqs else [])
-            for name, value in self._said(one).items():
+            rows = self.columns.rows_of([seqs[row["about"]]] if row["about"] in seqs else [])
+            for name, value in self._said(row, erased=row["seq"] not in keys).items():
                 self.columns[name][rows] = value
 
     def _seqs(self, record_ids: Sequence[str]) -> dict[str, int]:
@@ -107,15 +111,15 @@ class Reading:
         with self.database.reading() as connection:
             return {str(name): int(seq) for name, seq in connection.execute(query)} if record_ids else {}
 
-    def _said(self, one: Logged) -> dict[str, int]:
+    def _said(self, row: Row, erased: bool) -> dict[str, int]:
         """Return what an event changes; the latest of a kind counts."""
-        row, codes = one.row, self.columns.codes
+        codes = self.columns.codes
         if row["kind"] == "outcome":
-            unknown = one.erased or row["responded"] is None
+            unknown = erased or row["responded"] is None
             return {"outcome": UNKNOWN if unknown else row["responded"]}
         if row["kind"] == "review":
             return {"review": codes["review"].of(row["status"])}
-        reason = next(iter(json.loads(row["reasons"] or "[]")), None)
+        reason = next(iter(from_json(row["reasons"] or "[]")), None)
         return {"decision": DECISIONS.index(row["status"]), "override": codes["override"].of(reason)}
 
     def _erase(self, row: Row) -> None:
@@ -136,18 +140,22 @@ class _Read:
     erased: bool
 
     @classmethod
-    def of(cls, one: Logged) -> _Read:
-        payload = one.payload or {}
-        groups = {group: one.row[f"phi_{group}"] for group in GROUPS if one.row[f"phi_{group}"] is not None}
-        contributions = json.loads(one.row["contributions"] or "{}")
-        return cls(one.row, payload.get("request", {}), payload.get("features", {}), groups, contributions, one.erased)
+    def of(cls, row: Row, wrapped: Row | None, keys: AuditKeys) -> _Read:
+        groups = {str(group): row[f"phi_{group}"] for group in GROUPS if row[f"phi_{group}"] is not None}
+        contributions = from_json(row["contributions"] or "{}")
+        if wrapped is None:
+            return cls(row, {}, {}, groups, contributions, True)
+        bound_to = binding(row["record_id"], row["case_ref"], row["patient_ref"])
+        key = unwrap(wrapped["wrapped"], wrapped["key_id"], bound_to, keys.data)
+        request, features = request_and_features(unseal(row["payload"], key, bound_to))
+        return cls(row, request, features, groups, contributions, False)
 
 
 def _row(one: _Read, columns: LogColumns, judged: list[str], disagrees: list[str]) -> dict[str, Any]:
     row, codes = one.row, columns.codes
     numbers = {name: np.nan if row[name] is None else row[name] for name in ("probability", "low", "high")}
     coded = {name: codes[name].of(row[name]) for name in ("family", "therapy_class", "lineage", "caller")}
-    flags = {name: codes[name].flags(json.loads(row[name] or "[]")) for name in ("warnings", "reasons")}
+    flags = {name: codes[name].flags(from_json(row[name] or "[]")) for name in ("warnings", "reasons")}
     refs = {name: digest_number(row[f"{name}_ref"]) for name in ("case", "patient")}
     return {
         "seq": row["seq"],
@@ -169,6 +177,27 @@ def _row(one: _Read, columns: LogColumns, judged: list[str], disagrees: list[str
         "request": digest_number(row["request_digest"]),
         **refs,
     }
+
+
+def request_and_features(payload: bytes) -> tuple[Mapping[str, Any], Mapping[str, float | None]]:
+    """Return the two parts of a payload that columns need, without reading the answer between them, which is long.
+
+    A quotation mark inside a text is escaped, and neither a case nor the features have a key of these names, so the
+    first and the last of them are the payload's own.
+
+    Examples
+    --------
+    >>> request_and_features(b'{"request":{"histology":"LUAD"},"answer":{"text":"..."},"features":{"a":1.0}}')
+    ({'histology': 'LUAD'}, {'a': 1.0})
+    """
+    end, start = payload.find(_ANSWER), payload.rfind(_FEATURES)
+    if not payload.startswith(_REQUEST) or end < 0 or start < end:
+        whole = from_json(payload)  # of another order than the log's own drafts have
+        return whole["request"], whole.get("features", {})
+    return from_json(payload[len(_REQUEST) : end]), from_json(payload[start + len(_FEATURES) : -1])
+
+
+_REQUEST, _ANSWER, _FEATURES = b'{"request":', b',"answer":', b',"features":'
 
 
 def version_of(row: Row) -> str:

@@ -72,4 +72,4 @@ def _of_this_log(columns: LogColumns, database: Database) -> bool:
     with database.reading() as connection:
         last = connection.execute(sa.select(RECORDS.c.hash).where(RECORDS.c.seq == columns.covered)).scalar()
         first = connection.execute(sa.select(sa.func.min(RECORDS.c.seq))).scalar()
-    return last == columns.last_hash and (columns.n == 0 or first <= int(columns["seq"][0]))
+    return last == columns.last_hash and (columns.n == 0 or int(first or 0) <= int(columns["seq"][0]))

@@ -122,7 +122,8 @@ def add_pages(app: FastAPI, service: ServiceState) -> None:
         The log, the models and the door.
     """
     pages = Pages(app, PagesState.of(service))
-    app.state.pages = pages.state  # so that whoever closes the log can close what follows it
+    app.state.pages = pages.state
+    service.closing.append(pages.state.close)  # what follows the log is closed before the log
 
     @app.get(f"{STATIC_ADDRESS}/{{name}}", include_in_schema=False)
     async def static_file(name: str) -> Response:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from serving.pages.visit import Visit
     from serving.predictor import Predictor
 
-MOST_OPTIONS, MOST_FINDINGS, MOST_UNKNOWN = 8, 12, 14
+MOST_OPTIONS, MOST_FINDINGS, MOST_UNKNOWN = 8, 12, 12
 """What fits on one page; the rest is counted. Options of several endpoints share the room."""
 
 FACTS: tuple[tuple[str, str, str], ...] = (

@@ -68,11 +68,13 @@ class PagesState:
 
     def reader(self) -> LogReader:
         """Return the columns of the log that lists and bulk pages read; opened by the first page that asks."""
+        from serving.pages import charts
         from serving.pages.log_follow import LogReader
 
         with self._opening:
             if not self._reader:
                 self._reader.append(LogReader.open(self.get_auditor(), self.model_folders))
+                charts.warm()
             return self._reader[0]
 
     def close(self) -> None:

@@ -129,7 +129,10 @@ class Tokens:
             roles = frozenset(role for role in ROLES if role in asked) & issuer.roles
         else:
             raise Unauthenticated("the claim `roles` of this token is no list", cause="roles_unreadable")
-        return Caller(f"token:{issuer.name}#{str(claims['sub'])[:80]}", roles, "token")
+        subject = str(claims["sub"])[:80]
+        if not subject.isprintable():  # it stands in logs and in the database
+            raise Unauthenticated("the claim `sub` of this token is no plain text", cause="sub_unreadable")
+        return Caller(f"token:{issuer.name}#{subject}", roles, "token")
 
     def _use(self, claims: Mapping[str, Any], issuer: Issuer) -> None:
         jti = claims.get("jti")

@@ -72,6 +72,8 @@ def _offer_result(context: Context, name: str, result: str, one: Observed) -> No
     if result:
         context.offer_observed(name, result, one)
     elif absent(one.holder):
-        context.notes.left(one.resource, f"{one.path}.dataAbsentReason", "the value is said to be absent", one.code.shown)
+        context.notes.left(
+            one.resource, f"{one.path}.dataAbsentReason", "the value is said to be absent", one.code.shown
+        )
     else:
         context.not_used("value_not_understood", name, one, "the result is not understood")

@@ -56,7 +56,9 @@ class Day:
         return float(max(0, self.day - when.day)) if when.precision == "month" else float(self.day - when.day)
 
 
-def choose(name: str, found: Sequence[Candidate], index: Day, notes: Notes, window: int | None = None) -> Candidate | None:
+def choose(
+    name: str, found: Sequence[Candidate], index: Day, notes: Notes, window: int | None = None
+) -> Candidate | None:
     """Return the candidate that counts and note it as taken; None when there is none, or when they conflict."""
     usable = [one for one in found if _in_time(name, one, index, notes, window)]
     if not usable:
@@ -65,7 +67,13 @@ def choose(name: str, found: Sequence[Candidate], index: Day, notes: Notes, wind
     values = list(dict.fromkeys(repr(one.value) for one in last))
     if len(values) > 1:
         shown = ", ".join(sorted(cut(one.value) for one in last)[:4])
-        notes.say("conflicting_values", f"different values of one date ({shown}); none is used", name, last[0].resource, last[0].path)
+        notes.say(
+            "conflicting_values",
+            f"different values of one date ({shown}); none is used",
+            name,
+            last[0].resource,
+            last[0].path,
+        )
         for one in last:
             notes.left(one.resource, one.path, "conflicts with another value of the same date")
         return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from features import histology
-from features.sources.mcode.diagnosis_codes import Says, malformed, of_coding, of_words
+from features.sources.mcode.diagnosis_codes import Says, malformed, of_coding, of_words, sounds_malignant
 from features.sources.mcode.histology_of import histology_of
 from features.sources.mcode.plain import record, records
 from features.sources.mcode.systems import Concept, concept, extensions
@@ -65,12 +65,14 @@ def read_conditions(context: Context) -> list[Tumour]:
         if state < 0:
             context.notes.left(resource, "Condition.verificationStatus", "refuted or entered in error")
             continue
-        tumour = tumour_of(context, resource, _concepts_of(context, resource))
+        tumour = tumour_of(context, resource, _concepts_of(resource))
         tumour.rank = state
         if tumour.is_cancer:
             found.append(tumour)
         else:
-            context.notes.left(resource, "Condition.code", "no cancer by its codes", concept(resource.body.get("code")).shown)
+            context.notes.left(
+                resource, "Condition.code", "no cancer by its codes", concept(resource.body.get("code")).shown
+            )
     return found
 
 
@@ -85,7 +87,7 @@ def _state(resource: Resource) -> int:
     return 1 if clinical and not clinical & ACTIVE else 2
 
 
-def _concepts_of(context: Context, resource: Resource) -> list[tuple[Concept, str]]:
+def _concepts_of(resource: Resource) -> list[tuple[Concept, str]]:
     body = resource.body
     found = [(concept(body.get("code")), "Condition.code")]
     found += [(concept(one), "Condition.bodySite") for one in records(body.get("bodySite"))]
@@ -102,7 +104,9 @@ def tumour_of(context: Context, resource: Resource, concepts: list[tuple[Concept
     for said, path in concepts:
         for one in said.codings:
             if malformed(one):
-                context.notes.say_and_leave("malformed_code", f"{one.code!r} is no ICD-O-3 code", "histology", resource, path)
+                context.notes.say_and_leave(
+                    "malformed_code", f"{one.code!r} is no ICD-O-3 code", "histology", resource, path
+                )
                 continue
             of_code = of_coding(one)
             tumour.says.extend(_as_site(of_code) if path.endswith("bodySite") else of_code)
@@ -115,6 +119,8 @@ def tumour_of(context: Context, resource: Resource, concepts: list[tuple[Concept
     elif not tumour.is_cancer and (named := of_words(main)):
         tumour.says.append(Says("primary", named, named))
         tumour.by_text = True
+    elif not tumour.is_cancer and resource.kind == "Condition" and sounds_malignant(main):
+        tumour.says.append(Says("primary"))
     return tumour
 
 
@@ -128,7 +134,9 @@ def _as_site(says: tuple[Says, ...]) -> list[Says]:
     ]
 
 
-def _check_display(context: Context, resource: Resource, path: str, code: str, display: str, says: tuple[Says, ...]) -> None:
+def _check_display(
+    context: Context, resource: Resource, path: str, code: str, display: str, says: tuple[Says, ...]
+) -> None:
     """Say where a display names another tumour than its code; a display in another language names none."""
     named = of_words(Concept((), display)) if display else ""
     roots = {one.root or one.histology for one in says if one.root or one.histology}
@@ -148,7 +156,9 @@ def offer_metastases(context: Context, tumours: list[Tumour]) -> None:
             if one.rank == 2:
                 context.offer(f"patient.{one.spread}_metastases", True, one.resource, "Condition.code", when)
             else:
-                context.notes.left(one.resource, "Condition.clinicalStatus", "a metastasis that is not active or not confirmed")
+                context.notes.left(
+                    one.resource, "Condition.clinicalStatus", "a metastasis that is not active or not confirmed"
+                )
 
 
 def with_histology_of(context: Context, tumour: Tumour) -> None:
@@ -156,7 +166,9 @@ def with_histology_of(context: Context, tumour: Tumour) -> None:
     for one in context.observed.get("histology", ()):
         focus = records(one.resource.body.get("focus"))
         here = [context.index.find(item, one.resource) for item in focus]
-        if context.day.is_after(one.when) or (focus and tumour.resource.kind == "Condition" and tumour.resource not in here and any(here)):
+        if context.day.is_after(one.when) or (
+            focus and tumour.resource.kind == "Condition" and tumour.resource not in here and any(here)
+        ):
             context.notes.left(one.resource, "Observation", "a histology of another condition or after the index date")
             continue
         said = concept(record(one.holder.get("valueCodeableConcept")))
@@ -176,5 +188,6 @@ def _add_morphology(context: Context, tumour: Tumour, source: Resource, said: Co
         tumour.concepts.append((said, path))
         context.notes.took("histology", said.shown, source, path)
     else:
-        context.notes.say_and_leave("display_conflict", f"{said.shown} does not fit the diagnosis, which counts", "histology", source, path)
-
+        context.notes.say_and_leave(
+            "display_conflict", f"{said.shown} does not fit the diagnosis, which counts", "histology", source, path
+        )

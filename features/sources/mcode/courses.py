@@ -75,7 +75,9 @@ def _joined(members: list[Given]) -> Course:
     return Course(
         {name for one in members for name in one.agents},
         min(starts, key=lambda when: when.day) if starts else None,
-        None if None in ends else max((end for end in ends if end is not None), key=lambda when: when.day, default=None),
+        None
+        if None in ends
+        else max((end for end in ends if end is not None), key=lambda when: when.day, default=None),
         [one.resource for one in members],
         first.regimen_class,
         first.line,
@@ -112,7 +114,10 @@ def _covers(course: Course, one: Given) -> bool:
 
 
 def _runs(name: str, events: list[Given]) -> list[Course]:
-    dated = sorted((one for one in events if one.start is not None), key=lambda one: (one.start.day if one.start else 0, one.resource.reference))
+    dated = sorted(
+        (one for one in events if one.start is not None),
+        key=lambda one: (one.start.day if one.start else 0, one.resource.reference),
+    )
     undated = [one for one in events if one.start is None]
     found: list[Course] = []
     for one in dated:
@@ -130,7 +135,9 @@ def _runs(name: str, events: list[Given]) -> list[Course]:
 
 def _course(name: str, one: Given) -> Course:
     of_class = name.removeprefix("class:") if name.startswith("class:") else ""
-    return Course(set() if of_class else {name}, one.start, one.end, [one.resource], of_class, None, {one.intent} - {""})
+    return Course(
+        set() if of_class else {name}, one.start, one.end, [one.resource], of_class, None, {one.intent} - {""}
+    )
 
 
 def _known_end(course: Course) -> When:
@@ -142,23 +149,26 @@ def _later(one: When | None, other: When | None) -> When | None:
 
 
 def _together(courses: list[Course]) -> list[Course]:
-    """Join drugs that started within 28 days into regimens; undated drugs and classes stand alone."""
+    """Join drugs of one record, and drugs that started within 28 days, into regimens; a class stands alone."""
     found: list[Course] = []
     for course in sorted(courses, key=_order):
-        last = found[-1] if found else None
-        joins = (
-            last is not None and last.start is not None and course.start is not None
-            and not last.regimen_class and not course.regimen_class
-            and course.start.day - last.start.day <= REGIMEN_WINDOW_DAYS
-        )  # fmt: skip
-        if joins and last is not None:
-            last.agents |= course.agents
-            last.end = _later(last.end, course.end)
-            last.sources.extend(course.sources)
-            last.intents |= course.intents
-        else:
+        into = next((one for one in found if set(one.sources) & set(course.sources)), None)
+        if into is None and found and _within_window(found[-1], course):
+            into = found[-1]
+        if into is None:
             found.append(course)
+            continue
+        into.agents |= course.agents
+        into.end = _later(into.end, course.end)
+        into.sources.extend(course.sources)
+        into.intents |= course.intents
     return found
+
+
+def _within_window(line: Course, course: Course) -> bool:
+    if line.start is None or course.start is None or line.regimen_class or course.regimen_class:
+        return False
+    return course.start.day - line.start.day <= REGIMEN_WINDOW_DAYS
 
 
 def _list_unused_responses(context: Context, courses: list[Course]) -> None:
@@ -173,7 +183,9 @@ def _list_unused_responses(context: Context, courses: list[Course]) -> None:
 def response_of(holder: dict[str, Any]) -> str:
     """Return CR, PR, SD or PD of a disease status, "" when it is none of them."""
     coded = {codes.RESPONSE[one.code] for one in value_concept(holder).codings if one.code in codes.RESPONSE}
-    coded = coded or {_RESPONSE_WORDS[word] for words in words_of(holder) if (word := words.strip().lower()) in _RESPONSE_WORDS}
+    coded = coded or {
+        _RESPONSE_WORDS[word] for words in words_of(holder) if (word := words.strip().lower()) in _RESPONSE_WORDS
+    }
     return coded.pop() if len(coded) == 1 else ""
 
 
@@ -194,7 +206,9 @@ def _best_response(context: Context, place: int, courses: list[Course]) -> tuple
 
 
 def _written(context: Context, course: Course, place: int, courses: list[Course]) -> dict[str, Any]:
-    found: dict[str, Any] = {"class": course.regimen_class} if course.regimen_class else {"agents": sorted(course.agents)}
+    found: dict[str, Any] = (
+        {"class": course.regimen_class} if course.regimen_class else {"agents": sorted(course.agents)}
+    )
     source = course.sources[0]
     if course.line is not None:
         found["line"] = course.line
@@ -204,15 +218,21 @@ def _written(context: Context, course: Course, place: int, courses: list[Course]
     stated = _stated_response(course.episode)
     if stated or response:
         found["best_response"] = stated or response
-        context.notes.took(f"{NAME}[{place}].best_response", found["best_response"], of or course.episode, "Observation.value")
+        context.notes.took(
+            f"{NAME}[{place}].best_response", found["best_response"], of or course.episode, "Observation.value"
+        )
     for name, when in (("started_days_before_index", course.start), ("ended_days_before_index", course.end)):
         days = context.day.days_before(when)
         if days is not None:
             found[name] = days
     if course.start is not None and course.start.precision != "day":
-        context.notes.say("partial_date", f"only the {course.start.precision} of its start is known", NAME, source, source.kind)
+        context.notes.say(
+            "partial_date", f"only the {course.start.precision} of its start is known", NAME, source, source.kind
+        )
     for one in dict.fromkeys(course.sources):
-        context.notes.took(f"{NAME}[{place}]", " + ".join(sorted(course.agents)) or course.regimen_class, one, f"{one.kind}.medication")
+        context.notes.took(
+            f"{NAME}[{place}]", " + ".join(sorted(course.agents)) or course.regimen_class, one, f"{one.kind}.medication"
+        )
     return _in_order_of_time(found)
 
 
@@ -225,7 +245,9 @@ def _in_order_of_time(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _setting(context: Context, course: Course) -> str:
-    known = {codes.SETTING[intent] for intent in course.intents if intent in codes.SETTING} | _stated_setting(course.episode)
+    known = {codes.SETTING[intent] for intent in course.intents if intent in codes.SETTING} | _stated_setting(
+        course.episode
+    )
     if codes.CURATIVE in course.intents and not known:
         message = "curative intent without adjuvant or neoadjuvant: its setting is not known, and it counts as a line"
         context.notes.say("curative_intent", message, NAME, course.sources[0], course.sources[0].kind)
@@ -241,4 +263,3 @@ def _stated_response(episode: Resource | None) -> str:
     found = extensions(episode.body, "best-response") if episode is not None else ()
     said: Iterable[str] = (str(one.get("valueCode")) for one in found)
     return next((one for one in said if one in {"CR", "PR", "SD", "PD", "NE"}), "")
-

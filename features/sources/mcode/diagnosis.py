@@ -23,7 +23,9 @@ _STAGE_WORDS = re.compile(r"(?:.*\b)?(?:stage|stadium)\s*:?\s*(IV|III|II|I|[1-4]
 _ARABIC = {"1": "I", "2": "II", "3": "III", "4": "IV"}
 
 
-def read_diagnosis(context: Context, tumours: list[Tumour], wanted: Resource | None) -> tuple[str, Resource | None, bool]:
+def read_diagnosis(
+    context: Context, tumours: list[Tumour], wanted: Resource | None
+) -> tuple[str, Resource | None, bool]:
     """Return the OncoTree code ("" when there is none), the resource it came from, and whether this is cancer."""
     primaries = [one for one in tumours if not one.spread]
     if wanted is not None:
@@ -33,7 +35,12 @@ def read_diagnosis(context: Context, tumours: list[Tumour], wanted: Resource | N
         chosen = _of_orders(context)
     if chosen is None:
         if not primaries:
-            context.notes.say("no_histology", "no primary cancer with a code or name that is understood", NAME, path="Bundle.entry.resource.ofType(Condition)")
+            context.notes.say(
+                "no_histology",
+                "no primary cancer with a code or name that is understood",
+                NAME,
+                path="Bundle.entry.resource.ofType(Condition)",
+            )
         return "", None, bool(tumours)
     with_histology_of(context, chosen)
     _stage(context, chosen)
@@ -47,17 +54,37 @@ def _chosen(context: Context, primaries: list[Tumour]) -> Tumour | None:
     tissues = {one.tissue for one in sited}
     for one in primaries:
         if one not in sited:
-            context.notes.left(one.resource, "Condition", "another cancer condition is confirmed, active or more precise")
+            context.notes.left(
+                one.resource, "Condition", "another cancer condition is confirmed, active or more precise"
+            )
     if not sited:
         return None
     if len(tissues) > 1:
         shown = ", ".join(sorted(tissues))
-        context.notes.say("several_primaries", f"active primaries of several tissues ({shown}); give `condition`", NAME, sited[0].resource, "Condition.code")
+        context.notes.say(
+            "several_primaries",
+            f"active primaries of several tissues ({shown}); give `condition`",
+            NAME,
+            sited[0].resource,
+            "Condition.code",
+        )
         return None
     if sited[0].rank == 1:
-        context.notes.say("condition_not_active", "the cancer is recorded as not active (remission, resolved)", NAME, sited[0].resource, "Condition.clinicalStatus")
+        context.notes.say(
+            "condition_not_active",
+            "the cancer is recorded as not active (remission, resolved)",
+            NAME,
+            sited[0].resource,
+            "Condition.clinicalStatus",
+        )
     if sited[0].rank == 0:
-        context.notes.say("condition_unconfirmed", "the cancer is not confirmed", NAME, sited[0].resource, "Condition.verificationStatus")
+        context.notes.say(
+            "condition_unconfirmed",
+            "the cancer is not confirmed",
+            NAME,
+            sited[0].resource,
+            "Condition.verificationStatus",
+        )
     first = sited[0]
     for one in sited[1:]:
         first.says.extend(one.says)
@@ -67,18 +94,34 @@ def _chosen(context: Context, primaries: list[Tumour]) -> Tumour | None:
 
 def _of_orders(context: Context) -> Tumour | None:
     """Return the diagnosis that only an order or a treatment gives as its reason."""
-    for kind, path in (("ServiceRequest", "reasonCode"), ("DiagnosticReport", "conclusionCode"), ("MedicationRequest", "reasonCode"),
-                       ("MedicationAdministration", "reasonCode"), ("MedicationStatement", "reasonCode")):  # fmt: skip
+    for kind, path in (
+        ("ServiceRequest", "reasonCode"),
+        ("DiagnosticReport", "conclusionCode"),
+        ("MedicationRequest", "reasonCode"),
+        ("MedicationAdministration", "reasonCode"),
+        ("MedicationStatement", "reasonCode"),
+    ):
         found = [
             one
             for resource in context.index.of_kind(kind)
-            if (one := tumour_of(context, resource, [(concept(said), f"{kind}.{path}") for said in records(resource.body.get(path))])).is_cancer
-            and not one.spread and one.tissue
+            if (
+                one := tumour_of(
+                    context, resource, [(concept(said), f"{kind}.{path}") for said in records(resource.body.get(path))]
+                )
+            ).is_cancer
+            and not one.spread
+            and one.tissue
         ]
         if found:
             chosen = _chosen(context, found)
             if chosen is not None:
-                context.notes.say("diagnosis_from_order", f"no Condition; the diagnosis is the reason given in a {kind}", NAME, chosen.resource, f"{kind}.{path}")
+                context.notes.say(
+                    "diagnosis_from_order",
+                    f"no Condition; the diagnosis is the reason given in a {kind}",
+                    NAME,
+                    chosen.resource,
+                    f"{kind}.{path}",
+                )
             return chosen
     return None
 
@@ -91,10 +134,18 @@ def _code_of(context: Context, tumour: Tumour) -> str:
         context.notes.say(read.problem, read.why, NAME, source, place)
     if not read.code:
         if not read.problem:
-            context.notes.say("no_histology", "cancer without a site or histology that is understood", NAME, source, place)
+            context.notes.say(
+                "no_histology", "cancer without a site or histology that is understood", NAME, source, place
+            )
         return ""
     if tumour.by_text:
-        context.notes.say("histology_from_text", f"the diagnosis has no code that is understood; its name is {histology.row(read.code).name}", NAME, source, place)
+        context.notes.say(
+            "histology_from_text",
+            f"the diagnosis has no code that is understood; its name is {histology.row(read.code).name}",
+            NAME,
+            source,
+            place,
+        )
     context.notes.took(NAME, read.code, source, place, histology.row(read.code).name)
     return read.code
 
@@ -108,10 +159,14 @@ def _stage(context: Context, tumour: Tumour) -> None:
         when = (observed(listed[0].body) if listed else None) or read_date(body.get("recordedDate"))
         _offer_stage(context, said, said.words, tumour.resource, "Condition.stage.summary", when)
     for one in context.observed.get("stage", ()):
-        _offer_stage(context, value_concept(one.holder), tuple(words_of(one.holder)), one.resource, f"{one.path}.value", one.when)
+        _offer_stage(
+            context, value_concept(one.holder), tuple(words_of(one.holder)), one.resource, f"{one.path}.value", one.when
+        )
 
 
-def _offer_stage(context: Context, said: Concept, words: tuple[str, ...], source: Resource, path: str, when: object) -> None:
+def _offer_stage(
+    context: Context, said: Concept, words: tuple[str, ...], source: Resource, path: str, when: object
+) -> None:
     group = stage_of(said, words)
     if group:
         context.offer("stage", group, source, path, when)  # type: ignore[arg-type]
@@ -130,8 +185,11 @@ def stage_of(said: Concept, words: tuple[str, ...]) -> str:
     >>> stage_of(Concept((Coding("ajcc", "cT3"),)), ("cT3",))
     ''
     """
-    groups = {hit[1].upper() for one in said.codings if one.system == "ajcc" and (hit := codes.STAGE_CODE.fullmatch(one.code))}
-    groups = groups or {hit[1].upper() for text in words if (hit := _STAGE_WORDS.fullmatch(text) or codes.STAGE_CODE.fullmatch(text))}
+    groups = {
+        hit[1].upper() for one in said.codings if one.system == "ajcc" and (hit := codes.STAGE_CODE.fullmatch(one.code))
+    }
+    groups = groups or {
+        hit[1].upper() for text in words if (hit := _STAGE_WORDS.fullmatch(text) or codes.STAGE_CODE.fullmatch(text))
+    }
     named = {_ARABIC.get(group, group) for group in groups}
     return named.pop() if len(named) == 1 else ""
-

@@ -27,6 +27,17 @@ Kind = Literal["primary", "secondary", "morphology", "site", "subtype", "alone"]
 _MORPHOLOGY = re.compile(r"\d{4}/\d")
 _ICD = re.compile(r"[A-Z]\d[0-9A-Z]{0,5}")
 _TAG = re.compile(r"\s*\((?:disorder|morphologic abnormality|finding|body structure)\)$", re.IGNORECASE)
+_MALIGNANT_OF = re.compile(r"(?:primary )?malignant (?:neoplasm|tumou?r) of (?:the )?(.+)", re.IGNORECASE)
+_CARCINOMA_OF = re.compile(r"(.*carcinoma) of (?:the )?(.+)", re.IGNORECASE)
+_MALIGNANT = re.compile(
+    r"malignan|cancer|carcinom|karzinom|sarcom|sarkom|melanom|lymphom|leuk(?:a?e|ä)mi|b(?:ö|oe)sartig|krebs|myelom",
+    re.IGNORECASE,
+)
+_NOT_NOW = re.compile(
+    r"history|screening|suspect|suspicion|no evidence|rule out|ruled out|benign|in situ|risk|fear|carrier|verdacht"
+    r"|ausschluss|zustand nach|vorsorge|susceptib",
+    re.IGNORECASE,
+)
 INVASIVE, METASTATIC = "3", "6"
 """Behaviour digits of ICD-O-3 that are read: primary malignant, and malignant at a metastatic site."""
 
@@ -157,10 +168,33 @@ def of_name(words: str) -> str:
     >>> of_name("Non-small cell lung cancer (disorder)"), of_name("Essential hypertension")
     ('NSCLC', '')
     """
+    bare = _TAG.sub("", words).strip()
+    head = bare.split(",")[0].strip()
+    forms = [bare, head]
+    if hit := _MALIGNANT_OF.fullmatch(head):
+        forms.append(f"{hit[1]} cancer")
+    if hit := _CARCINOMA_OF.fullmatch(head):
+        forms.extend((f"{hit[2]} {hit[1]}", f"{hit[1].replace('carcinoma', hit[2] + ' cancer')}"))
+    return next((found for form in forms if (found := _resolved(form))), "")
+
+
+def _resolved(name: str) -> str:
     try:
-        return histology.resolve(_TAG.sub("", words))
+        return histology.resolve(name)
     except UnknownHistology:
         return ""
+
+
+def sounds_malignant(concept: Concept) -> bool:
+    """Return whether words name a cancer, though not which: such a Condition is not passed over in silence.
+
+    Examples
+    --------
+    >>> from features.sources.mcode.systems import Concept
+    >>> sounds_malignant(Concept((), "Karzinom der Lunge")), sounds_malignant(Concept((), "Family history of cancer"))
+    (True, False)
+    """
+    return any(_MALIGNANT.search(words) and not _NOT_NOW.search(words) for words in concept.words)
 
 
 @lru_cache(maxsize=1)

@@ -72,8 +72,8 @@ def drug_of(concept: Concept) -> Drug:
         return Drug((), by_code or by_name, tuple(sorted({one for found in distinct for one in found})))
     if len(coded) > 1:
         return Drug((), tuple(sorted(coded)), by_name or ("?",))
-    found = Drug(by_name or by_code, by_code, by_name)
-    return Drug((), by_code, by_name) if found.disputed else found
+    drug = Drug(by_name or by_code, by_code, by_name)
+    return Drug((), by_code, by_name) if drug.disputed else drug
 
 
 def antineoplastic(concept: Concept) -> bool:

@@ -89,8 +89,8 @@ def cut(value: object) -> str:
 
     Examples
     --------
-    >>> cut("a" * 100)[-5:], cut("two  lines\\nof it")
-    ('aa...', 'two lines of it')
+    >>> cut("a" * 100)[-5:], cut("two   words")
+    ('aa...', 'two words')
     """
     shown = " ".join(str(value).split())
     return shown if len(shown) <= LONGEST_SEEN else shown[: LONGEST_SEEN - 3] + "..."

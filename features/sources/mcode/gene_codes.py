@@ -128,7 +128,10 @@ def several_genes(concept: Concept) -> list[Gene]:
 def swapped(found: Iterable[Gene]) -> bool:
     """Return whether the ids of several genes are the same genes as their names, in another order."""
     listed = list(found)
-    by_id, by_name = sorted(one.by_id or one.symbol for one in listed), sorted(one.by_name or one.symbol for one in listed)
+    by_id, by_name = (
+        sorted(one.by_id or one.symbol for one in listed),
+        sorted(one.by_name or one.symbol for one in listed),
+    )
     return any(one.disputed for one in listed) and by_id == by_name
 
 

@@ -56,9 +56,13 @@ def histology_of(says: Iterable[Says]) -> Histology:
         return _without_morphology(morphologies, root, usual)
     chosen = _deepest({*below, *_specific(names, root)}) or _deepest(below)
     if not chosen:
-        return Histology("", "histology_ambiguous", f"the morphologies name different tumours: {', '.join(sorted(below))}")
+        return Histology(
+            "", "histology_ambiguous", f"the morphologies name different tumours: {', '.join(sorted(below))}"
+        )
     if chosen == root and any(chosen not in with_morphology(one) for one in morphologies):
-        return Histology(chosen, "histology_coarse", f"several histologies have morphology {', '.join(morphologies)} here")
+        return Histology(
+            chosen, "histology_coarse", f"several histologies have morphology {', '.join(morphologies)} here"
+        )
     return Histology(chosen)
 
 
@@ -91,7 +95,9 @@ def _without_morphology(morphologies: list[str], root: str, usual: str) -> Histo
     if not usual:
         return Histology("", "histology_ambiguous", f"morphology {shown} is met at several sites, and no site is given")
     if any(with_morphology(one) and (not low <= one <= high or _in_tissue(one, root)) for one in morphologies):
-        return Histology("", "histology_ambiguous", f"morphology {shown} does not occur at the coded site {root or usual}")
+        return Histology(
+            "", "histology_ambiguous", f"morphology {shown} does not occur at the coded site {root or usual}"
+        )
     return Histology(usual, "histology_coarse", f"morphology {shown} is not in the vocabulary at this site")
 
 

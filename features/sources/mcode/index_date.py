@@ -35,7 +35,9 @@ def read_index_date(context: Context, given: Any) -> tuple[str | None, str]:
     stamped = read_date(context.gathered.timestamp)
     if stamped is not None:
         return _set(context, stamped, "bundle")
-    latest = max((when for one in context.index.resources for when in dates_of(one)), key=lambda when: when.day, default=None)
+    latest = max(
+        (when for one in context.index.resources for when in dates_of(one)), key=lambda when: when.day, default=None
+    )
     if latest is None:
         return None, "unknown"
     context.notes.say("index_date_derived", "no index date was given; the latest date in the bundle is taken", NAME)
@@ -45,7 +47,9 @@ def read_index_date(context: Context, given: Any) -> tuple[str | None, str]:
 def _stated(context: Context, value: Any, source: str) -> tuple[str | None, str]:
     when = When(value.toordinal()) if isinstance(value, date) else read_date(value)
     if when is None or when.precision != "day":
-        context.notes.say("index_date_invalid", f"{text(value)[:40]!r} is no whole date", NAME, path="Parameters.parameter(indexDate)")
+        context.notes.say(
+            "index_date_invalid", f"{text(value)[:40]!r} is no whole date", NAME, path="Parameters.parameter(indexDate)"
+        )
         return None, "unknown"
     return _set(context, when, source)
 

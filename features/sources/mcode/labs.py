@@ -69,7 +69,10 @@ def _ratio(context: Context) -> None:
         for draw, found in draws.items():
             for one, _ in found if draw not in used else ():
                 context.notes.left(
-                    one.resource, one.path, "neutrophils or lymphocytes without the other of the same draw", one.code.shown
+                    one.resource,
+                    one.path,
+                    "neutrophils or lymphocytes without the other of the same draw",
+                    one.code.shown,
                 )
 
 

@@ -28,7 +28,11 @@ def read_lines(context: Context, given: list[Given]) -> None:
         of_therapy = any((one.system, one.code) == codes.LINE_OF_THERAPY for one in kinds)
         if episode in linked or not of_therapy:
             continue
-        start = read_date((episode.body.get("period") or {}).get("start")) if isinstance(episode.body.get("period"), dict) else None
+        start = (
+            read_date((episode.body.get("period") or {}).get("start"))
+            if isinstance(episode.body.get("period"), dict)
+            else None
+        )
         started = start is None or (not context.day.is_after(start) and start.day != context.day.day)
         if stated is None or not started or text(episode.body.get("status")) in _NOT_STARTED:
             context.notes.left(episode, "EpisodeOfCare", "a line of therapy without a number, or not begun")
@@ -43,9 +47,13 @@ def _procedures(context: Context) -> None:
         start, _ = start_and_end(procedure.body, "performed")
         done = text(procedure.body.get("status")) in {"completed", "in-progress", "stopped", ""}
         if coded & codes.CHEMOTHERAPY_PROCEDURES and done and not context.day.is_after(start):
-            context.offer("prior_systemic_therapy", True, procedure, "Procedure.code", start, "a procedure without its drugs")
+            context.offer(
+                "prior_systemic_therapy", True, procedure, "Procedure.code", start, "a procedure without its drugs"
+            )
         else:
-            context.notes.left(procedure, "Procedure.code", "no input of the model", concept(procedure.body.get("code")).shown)
+            context.notes.left(
+                procedure, "Procedure.code", "no input of the model", concept(procedure.body.get("code")).shown
+            )
 
 
 def stated_by_episodes(context: Context) -> None:

@@ -74,7 +74,9 @@ def refuse(context: Context, name: str, one: Observed, found: Measured) -> None:
     """Say why a value is not used."""
     problem = found.problem or "unit_not_understood"
     if problem == "no_value" and absent(one.holder):
-        context.notes.left(one.resource, f"{one.path}.dataAbsentReason", "the value is said to be absent", one.code.shown)
+        context.notes.left(
+            one.resource, f"{one.path}.dataAbsentReason", "the value is said to be absent", one.code.shown
+        )
         return
     context.not_used(problem, name, one, _WHY[problem])
 

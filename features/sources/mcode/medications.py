@@ -111,7 +111,9 @@ def _read(context: Context, resource: Resource, rank: int) -> Given | None:
     own_class = _class_of(named)
     if drug.disputed or (not drug.agents and drug.by_code):
         message = f"the code is {', '.join(drug.by_code)}, the name is {', '.join(drug.by_name)}; not used"
-        context.notes.say_and_leave("drug_conflict", message, "prior_therapies", resource, f"{resource.kind}.medication")
+        context.notes.say_and_leave(
+            "drug_conflict", message, "prior_therapies", resource, f"{resource.kind}.medication"
+        )
         return None
     episode, line = _line(context, resource)
     systemic = drug.agents if episode else tuple(name for name in drug.agents if agents()[name].systemic)
@@ -149,14 +151,21 @@ def _why_not(context: Context, resource: Resource) -> str:
 
 
 def _intent(resource: Resource) -> str:
-    found = [code for one in extensions(resource.body, "mcode-procedure-intent", "mcode-treatment-intent", "procedure-intent")
-             for code in concept(one.get("valueCodeableConcept")).codes("sct")]  # fmt: skip
+    found = [
+        code
+        for one in extensions(resource.body, "mcode-procedure-intent", "mcode-treatment-intent", "procedure-intent")
+        for code in concept(one.get("valueCodeableConcept")).codes("sct")
+    ]
     return found[0] if found else ""
 
 
 def _for_another_disease(context: Context, resource: Resource) -> bool:
     reasons = [concept(one) for one in records(resource.body.get("reasonCode"))]
-    reasons += [concept(one.body.get("code")) for one in context.index.find_all(resource.body.get("reasonReference"), resource) if one.kind == "Condition"]
+    reasons += [
+        concept(one.body.get("code"))
+        for one in context.index.find_all(resource.body.get("reasonReference"), resource)
+        if one.kind == "Condition"
+    ]
     codings = [one for reason in reasons for one in reason.codings]
     if any(of_coding(one) for one in codings):
         return False
@@ -179,7 +188,10 @@ def _dates(resource: Resource) -> tuple[When | None, When | None]:
     """Return start and end; of an order only the start is known."""
     body = resource.body
     if resource.kind == "MedicationRequest":
-        bounds = [record(record(record(one.get("timing")).get("repeat")).get("boundsPeriod")) for one in records(body.get("dosageInstruction"))]
+        bounds = [
+            record(record(record(one.get("timing")).get("repeat")).get("boundsPeriod"))
+            for one in records(body.get("dosageInstruction"))
+        ]
         starts = [when for one in bounds if (when := read_date(one.get("start"))) is not None]
         return read_date(body.get("authoredOn")) or min(starts, default=None), None
     if resource.kind == "MedicationDispense":
@@ -192,7 +204,9 @@ def _dates(resource: Resource) -> tuple[When | None, When | None]:
 
 def _before_index(context: Context, resource: Resource, start: When | None, *, stated: bool) -> bool:
     if context.day.is_after(start):
-        context.notes.say_and_leave("after_index", "starts after the index date", "prior_therapies", resource, resource.kind)
+        context.notes.say_and_leave(
+            "after_index", "starts after the index date", "prior_therapies", resource, resource.kind
+        )
         return False
     if not stated and start is not None and start.precision == "day" and start.day == context.day.day:
         context.notes.left(resource, resource.kind, "starts at the index date: the decision itself, no prior therapy")

@@ -87,7 +87,11 @@ def usable(resource: Resource, notes: Notes) -> bool:
     state = _status(status)
     if state == "unfinished":
         notes.say_and_leave(
-            "status_not_final", f"its status is {status[:20]}; only final results are used", "", resource, f"{resource.kind}.status"
+            "status_not_final",
+            f"its status is {status[:20]}; only final results are used",
+            "",
+            resource,
+            f"{resource.kind}.status",
         )
     elif state:
         notes.left(resource, f"{resource.kind}.status", f"not used: status {status[:20]}")
@@ -151,4 +155,3 @@ def components(resource: Resource) -> list[tuple[str, Concept, Json, str]]:
 def part_of(code: Concept) -> str:
     """Return which part of a variant a component is, by its code; "" when it is none that is read."""
     return next((part for one in code.codings if (part := codes.part(one.system, one.code))), "")
-

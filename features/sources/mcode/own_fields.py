@@ -1,7 +1,7 @@
 """Our own codes: fields of the case that have no public code, sent as Observations of ``urn:oncorespond:case-field``.
 
-The code is the path of the field (``patient.pdl1_cps``). This is how a site sends CPS, IMDC risk or a whole-exome count,
-and how our own writer keeps what mCODE has no element for.
+The code is the path of the field (``patient.pdl1_cps``). This is how a site sends CPS, IMDC risk or a whole-exome
+count, and how our own writer keeps what mCODE has no element for.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def read_own(context: Context) -> None:
         for one in found:
             value = _of_kind(_plain(one.holder), KINDS.get(name, ""))
             if name not in KINDS:
-                context.notes.left(one.resource, f"{one.path}.code", "no field of the case has this path", one.code.shown)
+                context.notes.left(
+                    one.resource, f"{one.path}.code", "no field of the case has this path", one.code.shown
+                )
             elif value is not None:
                 context.offer_observed(name, value, one)
             elif not absent(one.holder):

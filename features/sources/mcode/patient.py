@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from features.sources.mcode.index import Resource
 
 _SMOKING_WORDS = (
-    ("never", re.compile(r"never(?: smoke[rd]?)?(?: tobacco)?|non[- ]?smoker|nie(?:raucher)?|nichtraucher", re.IGNORECASE)),
+    (
+        "never",
+        re.compile(r"never(?: smoke[rd]?)?(?: tobacco)?|non[- ]?smoker|nie(?:raucher)?|nichtraucher", re.IGNORECASE),
+    ),
     ("former", re.compile(r"(?:former|ex|quit)(?:[- ]smoker)?|exraucher|ehemalig.*", re.IGNORECASE)),
     ("current", re.compile(r"current(?: (?:every|some) day)?(?: smoker)?|raucher", re.IGNORECASE)),
 )
@@ -40,7 +43,9 @@ def read_patient(context: Context, patient: Resource | None) -> None:
         context.notes.left(one.resource, one.path, "Karnofsky is not turned into ECOG", one.code.shown)
     for one in context.observed.get("smoking", ()):
         said = {codes.SMOKING[c.code] for c in value_concept(one.holder).codings if c.code in codes.SMOKING}
-        said = said or {name for words in words_of(one.holder) for name, form in _SMOKING_WORDS if form.fullmatch(words)}
+        said = said or {
+            name for words in words_of(one.holder) for name, form in _SMOKING_WORDS if form.fullmatch(words)
+        }
         if len(said) == 1:
             context.offer_observed("patient.smoking", said.pop(), one)
         else:
@@ -83,7 +88,9 @@ def _age(context: Context, patient: Resource) -> None:
         )  # fmt: skip
     years = age_in_years(born, context.day.day)
     if years is not None:
-        context.offer("patient.age_years", float(years), patient, "Patient.birthDate", None, "whole years at the index date")
+        context.offer(
+            "patient.age_years", float(years), patient, "Patient.birthDate", None, "whole years at the index date"
+        )
 
 
 def age_in_years(born: When, day: int) -> int | None:

@@ -40,17 +40,45 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    from features.errors import CaseRefusal
     from features.sources.mcode.index import Resource
 
 _WITHIN_WINDOW = LAB_FIELDS | {"patient.ecog"}
 _NEVER_READ = frozenset(
-    {"Practitioner", "PractitionerRole", "Organization", "Encounter", "Location", "Device", "Provenance", "Group",
-     "CareTeam", "RelatedPerson", "Medication", "Binary", "BodyStructure", "List", "Coverage"}
-)  # fmt: skip
+    {
+        "Practitioner",
+        "PractitionerRole",
+        "Organization",
+        "Encounter",
+        "Location",
+        "Device",
+        "Provenance",
+        "Group",
+        "CareTeam",
+        "RelatedPerson",
+        "Medication",
+        "Binary",
+        "BodyStructure",
+        "List",
+        "Coverage",
+    }
+)
 _READ = frozenset(
-    {"Patient", "Condition", "Observation", "DiagnosticReport", "Specimen", "ServiceRequest", "MedicationAdministration",
-     "MedicationStatement", "MedicationDispense", "MedicationRequest", "Procedure", "EpisodeOfCare"}
-)  # fmt: skip
+    {
+        "Patient",
+        "Condition",
+        "Observation",
+        "DiagnosticReport",
+        "Specimen",
+        "ServiceRequest",
+        "MedicationAdministration",
+        "MedicationStatement",
+        "MedicationDispense",
+        "MedicationRequest",
+        "Procedure",
+        "EpisodeOfCare",
+    }
+)
 _REFERENCES = {
     "DiagnosticReport": ("result", "specimen", "basedOn"),
     "Observation": ("specimen", "hasMember", "derivedFrom"),
@@ -58,8 +86,8 @@ _REFERENCES = {
     "MedicationStatement": ("medicationReference",),
     "MedicationRequest": ("medicationReference",),
 }
-_PLACEHOLDER: dict[str, Any] = {"class": "pd1_pdl1"}
-"""Stands for the therapy while the rest of a case is checked; it never leaves this module."""
+_PLACEHOLDER: dict[str, Any] = {"histology": "UDMN", "therapy": {"class": "pd1_pdl1"}}
+"""Stands for what is missing while the rest of a case is checked for errors; it never leaves this module."""
 
 
 def read_bundle(
@@ -119,10 +147,21 @@ def read_bundle(
         notes.say("no_therapy", "no therapy is asked about", "therapy", path="Parameters.parameter(therapy)")
     cases = _cases(context, raw, therapies)
     return ReadCase(
-        raw, cases, therapies, tuple(notes.taken), tuple(dict.fromkeys(notes.not_understood)),
-        in_order(notes.findings), missing_of(raw, bool(therapies)), dated, date_source, cancer,
-        person_reference or None, diagnosed.reference if diagnosed else None, gathered.incomplete, lines_source,
-    )  # fmt: skip
+        raw,
+        cases,
+        therapies,
+        tuple(notes.taken),
+        tuple(dict.fromkeys(notes.not_understood)),
+        in_order(notes.findings),
+        missing_of(raw, bool(therapies)),
+        dated,
+        date_source,
+        cancer,
+        person_reference or None,
+        diagnosed.reference if diagnosed else None,
+        gathered.incomplete,
+        lines_source,
+    )
 
 
 def _readable(index: Index, context: Context) -> Index:
@@ -131,14 +170,30 @@ def _readable(index: Index, context: Context) -> Index:
     for one in index.resources:
         if one.kind in _READ and not readable(one.body):
             context.set_aside.append(one)
-            notes.say_and_leave("modifier_extension", "a modifier extension may change its meaning; it is not read", "", one, f"{one.kind}.modifierExtension")
+            notes.say_and_leave(
+                "modifier_extension",
+                "a modifier extension may change its meaning; it is not read",
+                "",
+                one,
+                f"{one.kind}.modifierExtension",
+            )
         else:
             kept.append(one)
         if one.kind not in _READ and one.kind not in _NEVER_READ:
             notes.left(one, one.kind, "a kind of resource that is not read")
             context.gathered.unreadable |= bool(records(one.body.get("component")))
-        if one.kind == "DiagnosticReport" and records(one.body.get("presentedForm")) and not records(one.body.get("result")):
-            notes.say("attachment_not_read", "a report whose findings are only in an attachment; it is not read", "", one, "DiagnosticReport.presentedForm")
+        if (
+            one.kind == "DiagnosticReport"
+            and records(one.body.get("presentedForm"))
+            and not records(one.body.get("result"))
+        ):
+            notes.say(
+                "attachment_not_read",
+                "a report whose findings are only in an attachment; it is not read",
+                "",
+                one,
+                "DiagnosticReport.presentedForm",
+            )
     return index if len(kept) == len(index.resources) else Index(kept)
 
 
@@ -147,11 +202,15 @@ def _dangling(context: Context) -> None:
         for one in context.index.of_kind(kind):
             for name in names:
                 for reference in dangling(context.index, one, records(one.body.get(name))):
-                    context.notes.say("dangling_reference", f"{reference!r} is not in the bundle", "", one, f"{kind}.{name}")
+                    context.notes.say(
+                        "dangling_reference", f"{reference!r} is not in the bundle", "", one, f"{kind}.{name}"
+                    )
 
 
-def _clinical(context: Context, person: Resource | None, condition: str | None) -> tuple[dict[str, Any], Resource | None, bool]:
-    """Read every input; return the parts of the case that are no offers, the diagnosed condition, and if it is cancer."""
+def _clinical(
+    context: Context, person: Resource | None, condition: str | None
+) -> tuple[dict[str, Any], Resource | None, bool]:
+    """Read every input; return what is no offer, the diagnosed condition, and whether this is cancer."""
     raw: dict[str, Any] = {}
     wanted = _condition(context, condition)
     tumours = read_conditions(context)
@@ -202,7 +261,11 @@ def _choose(context: Context, raw: dict[str, Any], stated: int | None, of_reques
         context.notes.took("prior_lines", stated, None, "request" if of_request else "Parameters.parameter(priorLines)")
     if raw.get("prior_systemic_therapy") is False and (raw.get("prior_lines") or raw.get("prior_therapies")):
         del raw["prior_systemic_therapy"]
-        context.notes.say("conflicting_values", "no systemic therapy before, yet lines or drugs are recorded", "prior_systemic_therapy")
+        context.notes.say(
+            "conflicting_values",
+            "no systemic therapy before, yet lines or drugs are recorded",
+            "prior_systemic_therapy",
+        )
     return source
 
 
@@ -217,28 +280,37 @@ def _identify(gathered: Gathered, person: Resource | None, raw: dict[str, Any]) 
     """Take the logical ids, never a medical record number."""
     if gathered.identifier and len(gathered.identifier) <= 200:
         raw["case_id"] = gathered.identifier
-    own = [one for one in records(person.body.get("identifier")) if text(one.get("system")) == OWN_PATIENT] if person else []
-    identity = text((own[0].get("value") if own else person.body.get("id"))) if person is not None else ""
+    own = (
+        [one for one in records(person.body.get("identifier")) if text(one.get("system")) == OWN_PATIENT]
+        if person
+        else []
+    )
+    identity = text(own[0].get("value") if own else person.body.get("id")) if person is not None else ""
     if identity and len(identity) <= 200:
         raw["patient_id"] = identity
 
 
 def _cases(context: Context, raw: dict[str, Any], therapies: tuple[TherapyAsked, ...]) -> tuple[Case, ...]:
+    """Return one case per therapy; () with every reason among the findings when there is an error."""
     notes = context.notes
-    if "histology" not in raw:
-        if not any(one.field == "histology" and one.severity == "error" for one in notes.findings):
-            notes.say("no_histology", "no histology or mapped diagnosis", "histology")
-        return ()
+    wrong = any(one.severity == "error" for one in notes.findings)
+    if "histology" not in raw and not any(
+        one.field == "histology" for one in notes.findings if one.severity == "error"
+    ):
+        notes.say("no_histology", "no histology or mapped diagnosis", "histology")
+        wrong = True
     try:
-        if any(one.severity == "error" for one in notes.findings):
-            read_case({**raw, "therapy": _PLACEHOLDER})
+        if wrong:
+            read_case({**_PLACEHOLDER, **raw})
             return ()
         return tuple(read_case({**raw, "therapy": one.regimen}) for one in therapies)
     except InvalidCase as refused:
-        for problem in refused.problems:
-            code = "out_of_range" if problem.code == "out_of_range" else "invalid_case"
-            place = problem.field or ""
-            source = next((one for one in notes.taken if one.field == place), None)
-            where = (source.reference, source.path) if source else ("", "")
-            notes.findings.append(Finding(code, problem.message, place, *where))
+        notes.findings.extend(_of_problem(notes, problem) for problem in refused.problems)
         return ()
+
+
+def _of_problem(notes: Notes, problem: CaseRefusal) -> Finding:
+    code = "out_of_range" if problem.code == "out_of_range" else "invalid_case"
+    place = problem.field or ""
+    source = next((one for one in notes.taken if one.field == place), None)
+    return Finding(code, problem.message, place, *((source.reference, source.path) if source else ("", "")))

@@ -7,7 +7,7 @@ matched whole or by a few unmistakable forms; what is not understood is not used
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from features.sources.mcode import codes
 from features.sources.mcode.plain import number, text, value_of
@@ -22,15 +22,15 @@ _PRESENT = re.compile(
     r"present|detected|positive|pos|mutated|rearranged|amplified|yes|nachgewiesen|positiv|vorhanden", re.IGNORECASE
 )
 _ABSENT = re.compile(
-    r"absent|not[ -]?(?:detected|present|amplified|rearranged)|negative|neg|none[ -]detected|undetected|wild[ -]?type|no"
-    r"|nicht nachgewiesen|negativ",
+    r"absent|not[ -]?(?:detected|present|amplified|rearranged)|negative|neg|none[ -]detected|undetected|wild[ -]?type"
+    r"|no|nicht nachgewiesen|negativ",
     re.IGNORECASE,
 )
 _UNDECIDED = re.compile(r"indeterminate|equivocal|inconclusive|no[ -]call|borderline|uncertain|unklar", re.IGNORECASE)
 
 _LOST = re.compile(
-    r"(?:complete )?loss(?: of)?(?: nuclear)?(?: expression| staining)?|lost|absent|negative|not expressed|ausfall|verlust"
-    r"|deficient",
+    r"(?:complete )?loss(?: of)?(?: nuclear)?(?: expression| staining)?|lost|absent|negative|not expressed"
+    r"|ausfall|verlust|deficient",
     re.IGNORECASE,
 )
 _RETAINED = re.compile(
@@ -70,7 +70,9 @@ def shown(holder: Json) -> str:
     if kind == "several":
         return "several values at once"
     found = value_concept(holder)
-    return (found.words or (found.shown,))[0] if found.codings or found.text else f"{value!s:.60}" if kind else "no value"
+    return (
+        (found.words or (found.shown,))[0] if found.codings or found.text else f"{value!s:.60}" if kind else "no value"
+    )
 
 
 def presence(holder: Json) -> Presence:

@@ -25,13 +25,23 @@ def patient_of(index: Index, wanted: str | None, notes: Notes) -> tuple[Resource
         found = index.find({"reference": wanted})
         if found in patients or wanted in _subjects(index):
             return (found, found.reference) if found is not None else (None, wanted)
-        notes.say("patient_not_found", "the patient that is asked for is not in the bundle", "patient_id", path="Bundle.entry.resource.ofType(Patient)")
+        notes.say(
+            "patient_not_found",
+            "the patient that is asked for is not in the bundle",
+            "patient_id",
+            path="Bundle.entry.resource.ofType(Patient)",
+        )
         return None, ""
     if len(patients) == 1:
         return patients[0], patients[0].reference
     subjects = _subjects(index) if not patients else {one.reference for one in patients}
     if len(subjects) > 1:
-        notes.say("several_patients", f"{len(subjects)} patients; give `patient`", "patient_id", path="Bundle.entry.resource.ofType(Patient)")
+        notes.say(
+            "several_patients",
+            f"{len(subjects)} patients; give `patient`",
+            "patient_id",
+            path="Bundle.entry.resource.ofType(Patient)",
+        )
         return None, ""
     return None, next(iter(subjects), "")
 

@@ -10,13 +10,13 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from features.sources.mcode.plain import record, records, text
+from features.sources.mcode.plain import records, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OWN = "urn:oncorespond:case-field"
-"""Our own code system: the code is the path of a field of the case, for what has no public code (docs/fhir-mapping.md)."""
+"""Our own code system: the code is the path of a field of the case, for what has no public code."""
 OWN_CLASS = "urn:oncorespond:therapy-class"
 OWN_PATIENT = "urn:oncorespond:patient"
 """System of the identifier under which our own writer keeps ``patient_id``."""
@@ -26,32 +26,65 @@ _SPELLINGS = {
     "sct": ("snomed.info/sct", "2.16.840.1.113883.6.96"),
     "ucum": ("unitsofmeasure.org", "2.16.840.1.113883.6.8"),
     "rxnorm": ("www.nlm.nih.gov/research/umls/rxnorm", "2.16.840.1.113883.6.88"),
-    "atc": ("www.whocc.no/atc", "fhir.de/codesystem/bfarm/atc", "fhir.de/codesystem/dimdi/atc", "2.16.840.1.113883.6.73"),
-    "hgnc": ("www.genenames.org", "www.genenames.org/geneid", "genenames.org/geneid", "genenames.org",
-             "2.16.840.1.113883.6.281"),
+    "atc": (
+        "www.whocc.no/atc",
+        "fhir.de/codesystem/bfarm/atc",
+        "fhir.de/codesystem/dimdi/atc",
+        "2.16.840.1.113883.6.73",
+    ),
+    "hgnc": (
+        "www.genenames.org",
+        "www.genenames.org/geneid",
+        "genenames.org/geneid",
+        "genenames.org",
+        "2.16.840.1.113883.6.281",
+    ),
     "entrez": ("www.ncbi.nlm.nih.gov/gene",),
     "hgvs": ("varnomen.hgvs.org", "2.16.840.1.113883.6.282"),
     "clinvar": ("www.ncbi.nlm.nih.gov/clinvar",),
     "refseq": ("www.ncbi.nlm.nih.gov/refseq", "www.ncbi.nlm.nih.gov/nuccore"),
     "so": ("www.sequenceontology.org", "sequenceontology.org"),
-    "ncit": ("ncicb.nci.nih.gov/xml/owl/evs/thesaurus.owl", "ncithesaurus-stage.nci.nih.gov", "2.16.840.1.113883.3.26.1.1"),
-    "icdo3": ("terminology.hl7.org/codesystem/icd-o-3", "hl7.org/fhir/sid/icd-o-3", "2.16.840.1.113883.6.43.1",
-              "www.who.int/classifications/icd-o-3", "terminology.hl7.org/codesystem/icd-o-3-morphology",
-              "terminology.hl7.org/codesystem/icd-o-3-topography", "2.16.840.1.113883.6.43"),
-    "icd10": ("hl7.org/fhir/sid/icd-10-cm", "hl7.org/fhir/sid/icd-10", "hl7.org/fhir/sid/icd-10-de",
-              "fhir.de/codesystem/bfarm/icd-10-gm", "fhir.de/codesystem/dimdi/icd-10-gm", "hl7.org/fhir/sid/icd-10-us",
-              "2.16.840.1.113883.6.90", "2.16.840.1.113883.6.3", "2.16.840.1.113883.6.3.2", "1.2.276.0.76.5.311"),
+    "ncit": (
+        "ncicb.nci.nih.gov/xml/owl/evs/thesaurus.owl",
+        "ncithesaurus-stage.nci.nih.gov",
+        "2.16.840.1.113883.3.26.1.1",
+    ),
+    "icdo3": (
+        "terminology.hl7.org/codesystem/icd-o-3",
+        "hl7.org/fhir/sid/icd-o-3",
+        "2.16.840.1.113883.6.43.1",
+        "www.who.int/classifications/icd-o-3",
+        "terminology.hl7.org/codesystem/icd-o-3-morphology",
+        "terminology.hl7.org/codesystem/icd-o-3-topography",
+        "2.16.840.1.113883.6.43",
+    ),
+    "icd10": (
+        "hl7.org/fhir/sid/icd-10-cm",
+        "hl7.org/fhir/sid/icd-10",
+        "hl7.org/fhir/sid/icd-10-de",
+        "fhir.de/codesystem/bfarm/icd-10-gm",
+        "fhir.de/codesystem/dimdi/icd-10-gm",
+        "hl7.org/fhir/sid/icd-10-us",
+        "2.16.840.1.113883.6.90",
+        "2.16.840.1.113883.6.3",
+        "2.16.840.1.113883.6.3.2",
+        "1.2.276.0.76.5.311",
+    ),
     "icd9": ("hl7.org/fhir/sid/icd-9-cm", "2.16.840.1.113883.6.103"),
     "oncotree": ("oncotree.mskcc.org", "oncotree.mskcc.org/oncotree", "oncotree.info"),
     "ajcc": ("cancerstaging.org",),
-    "tbd": ("hl7.org/fhir/uv/genomics-reporting/codesystem/tbd-codes-cs", "hl7.org/fhir/uv/genomics-reporting/codesystem/tbdcodes",
-            "hl7.org/fhir/us/mcode/codesystem/loinc-requested-cs", "terminology.hl7.org/codesystem/umls-tbd"),
+    "tbd": (
+        "hl7.org/fhir/uv/genomics-reporting/codesystem/tbd-codes-cs",
+        "hl7.org/fhir/uv/genomics-reporting/codesystem/tbdcodes",
+        "hl7.org/fhir/us/mcode/codesystem/loinc-requested-cs",
+        "terminology.hl7.org/codesystem/umls-tbd",
+    ),
     "v2-0487": ("terminology.hl7.org/codesystem/v2-0487", "2.16.840.1.113883.18.311"),
     "v2-0074": ("terminology.hl7.org/codesystem/v2-0074",),
     "v3-race": ("2.16.840.1.113883.6.238",),
     "own": (OWN,),
     "own-class": (OWN_CLASS,),
-}  # fmt: skip
+}
 _ALIAS = {spelling: alias for alias, spellings in _SPELLINGS.items() for spelling in spellings}
 
 URL = {
@@ -124,14 +157,22 @@ def alias(system: str) -> str:
     return _ALIAS.get(bare.casefold(), "")
 
 
-@lru_cache(maxsize=16_384)
-def _coding(system: str, code: str, display: str) -> Coding:
-    return Coding(alias(system), code, display)
+@lru_cache(maxsize=32_768)
+def _coding(system: object, code: object, display: object) -> Coding:
+    return Coding(alias(text(system)), text(code), text(display))
 
 
 def coding(body: dict[str, Any]) -> Coding:
     """Read one Coding object."""
-    return _coding(text(body.get("system")), text(body.get("code")), text(body.get("display")))
+    try:
+        return _coding(body.get("system"), body.get("code"), body.get("display"))
+    except TypeError:  # a list or an object where a text belongs
+        return Coding(alias(text(body.get("system"))), text(body.get("code")), text(body.get("display")))
+
+
+@lru_cache(maxsize=32_768)
+def _concept_of(one: Coding) -> Concept:
+    return Concept((one,)) if one.code or one.display else Concept()
 
 
 def concept(value: object) -> Concept:
@@ -144,13 +185,15 @@ def concept(value: object) -> Concept:
     >>> concept("Tumor Mutational Burden").words
     ('Tumor Mutational Burden',)
     """
-    if isinstance(value, str):
+    if not isinstance(value, dict):
         return Concept((), text(value))
-    body = record(value)
-    if "coding" in body or "text" in body:
-        found = [coding(one) for one in records(body.get("coding"))]
-        return Concept(tuple([one for one in found if one.code or one.display]), text(body.get("text")))
-    return Concept((coding(body),)) if text(body.get("code")) else Concept()
+    listed, words = value.get("coding"), value.get("text")
+    if isinstance(listed, list) and len(listed) == 1 and words is None and isinstance(listed[0], dict):
+        return _concept_of(coding(listed[0]))
+    if listed is not None or words is not None:
+        found = [coding(one) for one in records(listed)]
+        return Concept(tuple([one for one in found if one.code or one.display]), text(words))
+    return Concept((coding(value),)) if text(value.get("code")) else Concept()
 
 
 def extensions(body: dict[str, Any], *names: str) -> Iterator[dict[str, Any]]:

@@ -88,7 +88,9 @@ def _of_any(one: Any, notes: Notes) -> TherapyAsked | None:
 
 
 def _of_parameter(entry: dict[str, Any], notes: Notes) -> TherapyAsked | None:
-    parts = [value_of(one)[1] for one in records(entry.get("part")) if text(one.get("name")) in {"agent", "drug", "therapy"}]
+    parts = [
+        value_of(one)[1] for one in records(entry.get("part")) if text(one.get("name")) in {"agent", "drug", "therapy"}
+    ]
     if parts:
         return _of_agents([words for part in parts for words in _names(concept(part))], notes)
     kind, value = value_of(entry)
@@ -132,9 +134,10 @@ def _of_concept(said: Concept, notes: Notes, source: str = "request") -> Therapy
     return _unknown(words, notes)
 
 
-def _unknown(name: str, notes: Notes) -> None:
+def _unknown(name: str, notes: Notes) -> TherapyAsked | None:
     message = f"{cut(name)!r} is no agent of the therapy vocabulary" if name else "a therapy without a code or a name"
     notes.say("therapy_unknown", message, NAME, path="Parameters.parameter(therapy)")
+    return None
 
 
 def therapies_of_orders(
@@ -158,13 +161,17 @@ def therapies_of_orders(
         cancer are listed in ``not_understood``.
     """
     notes = Notes()
-    entries = draft_orders if isinstance(draft_orders, dict) else {"entry": [{"resource": one} for one in records(draft_orders)]}
+    entries = (
+        draft_orders
+        if isinstance(draft_orders, dict)
+        else {"entry": [{"resource": one} for one in records(draft_orders)]}
+    )
     orders = gather({"resourceType": "Bundle", **entries}, notes).resources
     beside = gather(resources, Notes()).resources if isinstance(resources, dict) and resources else []
     index = Index([*orders, *beside])
     wanted = None if selections is None else {text(one) for one in selections}
     groups: dict[tuple[str, str], list[TherapyAsked]] = {}
-    for order in orders:
+    for place, order in enumerate(orders):
         if order.kind != "MedicationRequest" or not _selected(order, wanted):
             if order.kind != "Medication":
                 notes.left(order, order.kind, "no selected medication order")
@@ -175,7 +182,7 @@ def therapies_of_orders(
             continue
         one = _of_concept(said, notes, order.reference)
         if one is not None:
-            groups.setdefault(_group(order), []).append(one)
+            groups.setdefault(_group(order, place), []).append(one)
     therapies = tuple(_regimen(groups[key]) for key in sorted(groups))
     return OrderedTherapies(therapies, tuple(notes.not_understood), in_order(notes.findings))
 
@@ -184,10 +191,14 @@ def _selected(order: Resource, wanted: set[str] | None) -> bool:
     return wanted is None or order.reference in wanted or order.full_url in wanted
 
 
-def _group(order: Resource) -> tuple[str, str]:
+def _group(order: Resource, place: int) -> tuple[str, str]:
     identifier = record(order.body.get("groupIdentifier")) or EMPTY
     value = text(identifier.get("value"))
-    return ("group", f"{text(identifier.get('system'))}|{value}") if value else ("order", order.reference)
+    return (
+        ("group", f"{text(identifier.get('system'))}|{value}")
+        if value
+        else ("order", order.reference if order.body.get("id") else f"{order.reference} {place:06d}")
+    )
 
 
 def _regimen(members: list[TherapyAsked]) -> TherapyAsked:

@@ -91,7 +91,9 @@ def _genes(context: Context, resource: Resource, component: Json, path: str, fou
     named = [one for one in several_genes(said) if one.symbol or one.disputed]
     found.genes.extend(named)
     if not named and (said.codings or said.text):
-        found.problems.append(("gene_conflict", f"the gene is not understood: {' '.join(said.words[:1]) or said.shown}"))
+        found.problems.append(
+            ("gene_conflict", f"the gene is not understood: {' '.join(said.words[:1]) or said.shown}")
+        )
     for one in named:
         if one.secondary:
             message = f"{one.symbol} carries a second id that is {one.secondary}; {one.symbol} counts"
@@ -99,10 +101,12 @@ def _genes(context: Context, resource: Resource, component: Json, path: str, fou
 
 
 def _hgvs(slot: str, letter: str) -> Any:
-    def read(context: Context, resource: Resource, component: Json, path: str, found: Parts) -> None:
+    form = re.compile(rf"{letter}\.|[^:]+:{letter}\.")
+
+    def read(_: Context, __: Resource, component: Json, ___: str, found: Parts) -> None:
         said = _concept(component)
         written = [one.code for one in said.codings if one.code] or list(said.words)
-        forms = {bare(one) for one in (*written, *said.words) if re.match(rf"{letter}\.|[^:]+:{letter}\.", one)}
+        forms = {bare(one) for one in (*written, *said.words) if form.match(one)}
         if not forms and written:
             if slot == "genomic" and any(":c." in one for one in written):
                 found.notations.setdefault("misplaced", []).append(bare(written[0]))
@@ -125,7 +129,7 @@ def bare(notation: str) -> str:
     return _ACCESSION.sub("", notation.strip())
 
 
-def _variation(context: Context, resource: Resource, component: Json, path: str, found: Parts) -> None:
+def _variation(_: Context, __: Resource, component: Json, ___: str, found: Parts) -> None:
     """Read ClinVar's name of a variant, or a fusion that is written out; an id alone says nothing here."""
     for words in _concept(component).words:
         if hit := _CLINVAR.fullmatch(words):
@@ -137,7 +141,7 @@ def _variation(context: Context, resource: Resource, component: Json, path: str,
             found.partner = f"{symbol_of(hit[1])}::{symbol_of(hit[2])}"
 
 
-def _changes(context: Context, resource: Resource, component: Json, path: str, found: Parts) -> None:
+def _changes(_: Context, __: Resource, component: Json, ___: str, found: Parts) -> None:
     said = _concept(component)
     found.changes.extend(one.code for one in said.codings if one.system in {"so", "loinc"} and one.code)
     found.changes.extend(words.strip().lower() for words in said.words)

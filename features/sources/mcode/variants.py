@@ -28,9 +28,19 @@ if TYPE_CHECKING:
 
 NAME = "alterations"
 _STATED = frozenset(
-    {"kind", "status", "protein_change", "cdna_change", "variant_classification", "exon", "partner", "copies", "level",
-     "cancer_cell_fraction"}
-)  # fmt: skip
+    {
+        "kind",
+        "status",
+        "protein_change",
+        "cdna_change",
+        "variant_classification",
+        "exon",
+        "partner",
+        "copies",
+        "level",
+        "cancer_cell_fraction",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -91,7 +101,13 @@ def _symbols(context: Context, one: Observed, parts: Parts, found: Read) -> list
     """Return the genes that count; genes whose id and name differ do not, unless the whole set is the same."""
     if swapped(parts.genes):
         names = ", ".join(sorted(gene.by_name for gene in parts.genes if gene.disputed))
-        context.notes.say("gene_ids_swapped", f"HGNC ids do not belong to the names {names}; the set of genes is the same either way", NAME, one.resource, "Observation.component")
+        context.notes.say(
+            "gene_ids_swapped",
+            f"HGNC ids do not belong to the names {names}; the set of genes is the same either way",
+            NAME,
+            one.resource,
+            "Observation.component",
+        )
         symbols = [gene.by_name if gene.disputed else gene.symbol for gene in parts.genes]
     else:
         for gene in parts.genes:
@@ -113,14 +129,14 @@ def _absent(context: Context, one: Observed, parts: Parts, symbols: list[str], f
         return
     kind = kind_of(parts, len(symbols))
     status = "not_detected" if blood else "absent"
-    if kind.name == "fusion" and len(symbols) == 2:
+    if kind.name == "fusion" and len(symbols) == 2 and not kind.note:
         _add(context, one, found, _fusion(context, one, parts, symbols, status))
         return
     notation = _notation(context, one, parts, symbols) if len(symbols) == 1 and kind.name == "mutation" else {}
     if notation is None:
         found.unclear |= set(symbols)
         return
-    name = kind.name if kind.name in {"mutation", "fusion", "amplification", "deletion"} else "mutation"
+    name = kind.name if kind.name and not kind.note else "mutation"  # two genes without a type are two negatives
     for symbol in symbols:
         _add(context, one, found, {"gene": symbol, "kind": name, "status": status, **notation})
 
@@ -135,7 +151,13 @@ def _present(context: Context, one: Observed, parts: Parts, symbols: list[str], 
         if kind.note:
             context.notes.say(kind.note, kind.why, NAME, one.resource, "Observation.component")
         if parts.notation("misplaced") or parts.notation("cdna") or parts.notation("protein"):
-            context.notes.say("fusion_with_hgvs", "a small change is written beside a fusion; the fusion is used", NAME, one.resource, "Observation.component")
+            context.notes.say(
+                "fusion_with_hgvs",
+                "a small change is written beside a fusion; the fusion is used",
+                NAME,
+                one.resource,
+                "Observation.component",
+            )
         _add(context, one, found, {**_fusion(context, one, parts, symbols, "present"), **common})
     elif kind.name in {"amplification", "deletion"}:
         exact = {} if parts.copies is None or parts.copies_are_bounds else {"copies": parts.copies[0]}
@@ -174,7 +196,13 @@ def _notation(context: Context, one: Observed, parts: Parts, symbols: list[str])
     if said and _fits(symbols[0], found, said):
         found["variant_classification"] = said
     elif said:
-        context.notes.say("consequence_conflict", f"{said} does not fit the notation, which counts", NAME, one.resource, "Observation.component")
+        context.notes.say(
+            "consequence_conflict",
+            f"{said} does not fit the notation, which counts",
+            NAME,
+            one.resource,
+            "Observation.component",
+        )
     return found
 
 
@@ -233,6 +261,8 @@ def _add(context: Context, one: Observed, found: Read, finding: dict[str, Any]) 
 
 def _text(finding: dict[str, Any]) -> str:
     """Return a finding in one line, for the list of what was taken."""
-    detail = finding.get("protein_change") or finding.get("cdna_change") or finding.get("partner") or finding.get("level")
+    detail = (
+        finding.get("protein_change") or finding.get("cdna_change") or finding.get("partner") or finding.get("level")
+    )
     parts = [finding["gene"], finding["kind"], detail, finding.get("status")]
     return " ".join(str(part) for part in parts if part)

@@ -124,7 +124,9 @@ def _write_field(pages: Pages, path: str, value: Any) -> None:
     elif path in _MSI_METHODS:
         method = _MSI_METHODS[path]
         answer = next(code for code, said in codes.MSI.items() if said == value)
-        pages.observation(name, loinc("msi"), valueCodeableConcept=coded("loinc", answer), **({"method": method} if method else {}))
+        pages.observation(
+            name, loinc("msi"), valueCodeableConcept=coded("loinc", answer), **({"method": method} if method else {})
+        )
     elif path == "mmr.ihc":
         pages.observation(name, loinc("msi_by_stain"), valueString=value)
     elif path.startswith("mmr.ihc_proteins."):

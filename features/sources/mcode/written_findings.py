@@ -23,20 +23,27 @@ _EXACT = ("status", "variant_classification", "exon", "partner", "copies", "leve
 def write_findings(pages: Pages, case: Case) -> None:
     """Write the specimen or the specimens with what was tested and found."""
     if case.specimens is None:
-        _write(pages, "1", case.specimen, case.assay, case.alterations, several=False)
+        _write(pages, "1", case.specimen, case.assay, case.alterations)
         return
     for place, one in enumerate(case.specimens, start=1):
-        _write(pages, str(place), one, one.assay, one.alterations, several=True)
+        _write(pages, str(place), one, one.assay, one.alterations)
 
 
-def _write(pages: Pages, name: str, specimen: Specimen | None, assay: Assay | None,
-           alterations: Sequence[Alteration] | None, *, several: bool) -> None:  # fmt: skip
+def _write(
+    pages: Pages, name: str, specimen: Specimen | None, assay: Assay | None, alterations: Sequence[Alteration] | None
+) -> None:
     link: dict[str, Any] = {}
     if specimen is not None:
         link = {"specimen": _specimen(pages, name, specimen)}
         _own(pages, f"specimen-{name}-stated", "specimen", {"valueBoolean": True}, link)
         if specimen.tumor_purity is not None:
-            _own(pages, f"specimen-{name}-purity", "specimen.tumor_purity", {"valueQuantity": {"value": specimen.tumor_purity}}, link)
+            _own(
+                pages,
+                f"specimen-{name}-purity",
+                "specimen.tumor_purity",
+                {"valueQuantity": {"value": specimen.tumor_purity}},
+                link,
+            )
     if assay is not None and assay.panel is not None:
         _own(pages, f"panel-{name}", "assay.panel", {"valueString": assay.panel}, link)
     if assay is not None and assay.genes_tested is not None:
@@ -108,7 +115,7 @@ def _notation(slot: str, written: str | None) -> list[dict[str, Any]]:
 
 def _own_parts(one: Alteration) -> list[dict[str, Any]]:
     """Return the fields that no public code carries exactly, by our own codes; the kind always."""
-    exact = [("kind", one.kind)]
+    exact: list[tuple[str, Any]] = [("kind", one.kind)]
     for name in _EXACT:
         value = getattr(one, name)
         if value is not None and not (name == "status" and value == "present"):
@@ -117,7 +124,9 @@ def _own_parts(one: Alteration) -> list[dict[str, Any]]:
         if written is not None and (bare(written) != written or not written.startswith(("p.", "c."))):
             exact.append((name, written))
     return [
-        {"code": {"coding": [{"system": URL["own"], "code": name}]},
-         **({"valueQuantity": {"value": value}} if isinstance(value, (int, float)) else {"valueString": value})}
+        {
+            "code": {"coding": [{"system": URL["own"], "code": name}]},
+            **({"valueQuantity": {"value": value}} if isinstance(value, (int, float)) else {"valueString": value}),
+        }
         for name, value in exact
-    ]  # fmt: skip
+    ]

@@ -53,16 +53,22 @@ def _episode(pages: Pages, name: str, one: PriorTherapy) -> dict[str, Any]:
     if one.setting is not None:
         extensions.append({"url": f"{_EXTENSION}therapy-setting", "valueCode": one.setting})
     return pages.add(
-        "EpisodeOfCare", name, status="finished", type=[coded(*LINE_OF_THERAPY)], patient={"reference": pages.patient},
+        "EpisodeOfCare",
+        name,
+        status="finished",
+        type=[coded(*LINE_OF_THERAPY)],
+        patient={"reference": pages.patient},
         **({"extension": extensions} if extensions else {}),
-    )  # fmt: skip
+    )
 
 
 def _statement(pages: Pages, name: str, drug: dict[str, Any], episode: dict[str, Any], period: dict[str, Any]) -> None:
     pages.add(
-        "MedicationStatement", name, status="completed", medicationCodeableConcept=drug, subject={"reference": pages.patient},
+        "MedicationStatement",
+        name,
+        status="completed",
+        medicationCodeableConcept=drug,
+        subject={"reference": pages.patient},
         extension=[{"url": f"{_EXTENSION}{_LINE_REFERENCE}", "valueReference": episode}],
         **({"effectivePeriod": period} if period else {}),
-    )  # fmt: skip
-
-
+    )

@@ -144,6 +144,8 @@ def ui(
 
     from training.tracking import store_uri
 
+    # MLflow's pages open on traces of language models unless they are asked for training runs.
+    typer.echo(f"Runs and models: http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning")
     words = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store_uri(), "--host", "127.0.0.1"]
     raise typer.Exit(subprocess.run([*words, "--port", str(port)], check=False).returncode)  # noqa: S603 - no shell
 

@@ -86,7 +86,7 @@ def _about_the_case(answers: Answers, row: int, shown: Mapping[str, Shown]) -> I
         yield reason("outside_observed_range", features=listed(outside))
     if settings.wide_interval < (width := _width(answers, row)) <= settings.widest_interval:
         yield reason("interval_wide", width=f"{width:.2f}")
-    if settings.blood_negative == "warn" and blood_negative(answers.batch)[row]:
+    if settings.blood_negative == "warn" and blood_negative(answers.batch.only(row))[0]:
         yield reason("blood_negative", targets=listed(sorted(facts.targets)))
     if missing := _missing_keys(answers, row):
         yield reason("key_inputs_unknown", missing=listed(missing))

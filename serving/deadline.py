@@ -1,4 +1,4 @@
-"""The deadline of a request: looked at between blocks of work; behind it nothing more is computed, recorded or answered.
+"""The deadline of a request: looked at between blocks of work; behind it nothing is computed, recorded or answered.
 
 A caller that waits less than the site's deadline says so with ``Prefer: wait=SECONDS`` (RFC 7240, 4.3). The deadline
 travels with the context of the request, so that every block of work finds it, in a thread of the pool as well; work
@@ -67,7 +67,7 @@ def site_deadline_s(environment: Mapping[str, str] = os.environ) -> float:
 
 
 def seconds_of(headers: Iterable[tuple[bytes, bytes]], longest_s: float) -> float:
-    """Return how long a request may take, seconds: what its caller prefers to wait, and never longer than the site says.
+    """Return how long a request may take, seconds: what its caller prefers to wait, never longer than the site says.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Hot-swap: when a pointer of the promoted folder changes, the new model is loaded beside the old one, then takes over.
 
-A thread looks every two seconds, off the path of requests. A model is loaded whole (manifest, digests, self-test) before
-it answers anybody; requests under way end with the one they began with. What cannot be loaded is not served: the old
-one goes on, and the log, ``/readyz`` and a metric say so. Challengers (:mod:`serving.shadow`) are followed alike.
+A thread looks every two seconds, off the path of requests. A model is loaded whole (manifest, digests, self-test)
+before it answers anybody; requests under way end with the one they began with. What cannot be loaded is not served:
+the old one goes on, and log, ``/readyz`` and a metric say so. Challengers (:mod:`serving.shadow`) are followed alike.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ BAR_S = 0.3
 """Seconds: the median answer of a page after its first load (issue 7)."""
 LISTS = (
     "/audit/predictions",
-    "/audit/predictions?page=90",
+    "/audit/predictions?page=30",
     "/audit/predictions?histology=LUNG&sort=probability",
     "/audit/predictions?alteration=KRAS&outcome=response",
     "/audit/predictions?warning=interval_wide&low=0.2&high=0.6",

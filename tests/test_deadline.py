@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from serving import deadline, predictor as predicting
+from serving import deadline
+from serving import predictor as predicting
 from serving.audit.auditor import Auditor
+from serving.more_openapi import EXAMPLE_RANK
+from serving.openapi import EXAMPLE_CASE
 from serving.predictor import Predictor
 from tests.audit_log import entry
 from tests.audit_verdict import verdict_of
-from serving.more_openapi import EXAMPLE_RANK
-from serving.openapi import EXAMPLE_CASE
 from tests.guarded import assert_refused
 from tests.recorded_service import client, kinds_of, log, predictor  # noqa: F401  # fixtures among them
 

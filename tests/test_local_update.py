@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -45,6 +47,16 @@ def test_it_is_the_update_that_is_served_and_scores_the_others_only():
     assert np.array_equal(found.rest, ~drawn)
     by_hand = [brier_skill(one.outcome[rest], p[rest]) for p, rest in zip(found.moved, found.rest, strict=True)]
     assert skill_of(found, np.ones((1, 400)))[0] == pytest.approx(np.mean(by_hand), abs=1e-12)
+
+
+def test_the_prior_of_the_shift_is_what_the_model_found_between_its_cohorts():
+    one, drawn = scene(shift=2.0), draws_of(400, draws=3)
+    near = replace(one, shift_sd=0.1)
+    z = np.log(one.forecasts[0].values[0] / (1 - one.forecasts[0].values[0]))
+    for scene_of, least, most in ((one, 0.8, 2.5), (near, 0.01, 0.2)):
+        moved = updated(scene_of, one.forecasts[0], drawn).moved
+        shift = np.abs(np.log(moved / (1 - moved)) - z)[:, 0]
+        assert ((least < shift) & (shift < most)).all()
 
 
 def test_a_wrong_level_is_mended_and_ranks_stay():

@@ -3,85 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from serving.openapi import EXAMPLE_CASE
 from tests.conftest import ROOT
-
-COMMAND = [str(Path(sys.executable).parent / "oncorespond")]
-
-
-def _environment(models: Path, **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ORP_")}
-    return {**kept, "ORP_MODELS": str(models), **more}
+from tests.service_process import COMMAND, asked, environment_of, serving
 
 
 def _run(words: list[str], folder: Path, models: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = _environment(models, **more)
+    environment = environment_of(models, **more)
     return subprocess.run(
         [*COMMAND, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-@contextmanager
-def _serving(folder: Path, models: Path, *words: str, **more: str) -> Iterator[tuple[str, str, Any]]:
-    """Serve until the block ends; yield address, printed token and process."""
-    port = _free_port()
-    out = folder / "out.txt"
-    with out.open("w") as told, (folder / "log.txt").open("w") as log:
-        command = [*COMMAND, "serve", "--synthetic", "--port", str(port), *words]
-        process = subprocess.Popen(command, cwd=folder, env=_environment(models, **more), stdout=told, stderr=log)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _wait_for(address, process, folder)
-        token = next((line for line in out.read_text().splitlines() if line.startswith("dev_")), "")
-        yield address, token, process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
-
-
-def _wait_for(address: str, process: subprocess.Popen[bytes], folder: Path) -> None:
-    until = time.monotonic() + 120
-    while time.monotonic() < until:
-        assert process.poll() is None, (folder / "log.txt").read_text()
-        try:
-            with urllib.request.urlopen(f"{address}/readyz", timeout=2) as answer:  # noqa: S310
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.2)
-    raise AssertionError((folder / "log.txt").read_text())
-
-
-def _ask(address: str, path: str, token: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    sent = {"authorization": f"Bearer {token}", "content-type": "application/json", **headers}
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address + path, data=data, headers=sent if token else {})  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as refused:
-        return refused.code, json.loads(refused.read())
 
 
 def test_without_keys_nothing_starts(served_models: Path, tmp_path: Path) -> None:
@@ -98,17 +38,18 @@ def test_without_keys_nothing_starts(served_models: Path, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_a_run_of_its_own_token_from_start_to_end(served_models: Path, tmp_path: Path) -> None:
-    with _serving(tmp_path, served_models, "--dev", "--workers", "2") as (address, token, process):
+    with serving(tmp_path, served_models, "--workers", "2") as served:
+        address, token = served.address, served.token
         assert token
-        assert _ask(address, "/schema.json", "")[0] == 401
-        assert _ask(address, "/metrics", "")[0] == 401
-        status, answer = _ask(address, "/predict", token, EXAMPLE_CASE, **{"idempotency-key": "k-1"})
+        assert asked(address, "/schema.json", "")[0] == 401
+        assert asked(address, "/metrics", "")[0] == 401
+        status, answer = asked(address, "/predict", token, EXAMPLE_CASE, **{"idempotency-key": "k-1"})
         assert (status, answer["status"]) == (200, "predicted")
-        repeated = [_ask(address, "/predict", token, EXAMPLE_CASE, **{"idempotency-key": "k-1"})[1] for _ in range(4)]
+        repeated = [asked(address, "/predict", token, EXAMPLE_CASE, **{"idempotency-key": "k-1"})[1] for _ in range(4)]
         assert repeated == [answer] * 4, "whichever worker is asked"
-        assert _ask(address, "/schema.json", token)[1]["name"] == "oncorespond"
+        assert asked(address, "/schema.json", token)[1]["name"] == "oncorespond"
         _ask_with_bentos_client(address, token)
-    assert process.returncode in (0, -signal.SIGTERM)
+    assert served.process.returncode in (0, -signal.SIGTERM)
     log = (tmp_path / "log.txt").read_text()
     assert token not in log
     assert "p.G12C" not in log
@@ -138,8 +79,8 @@ def _ask_with_bentos_client(address: str, token: str) -> None:
 
 @pytest.mark.slow
 def test_a_slow_client_holds_nobody_up(served_models: Path, tmp_path: Path) -> None:
-    with _serving(tmp_path, served_models, "--dev") as (address, token, _):
-        port = int(address.rpartition(":")[2])
+    with serving(tmp_path, served_models) as served:
+        address, token, port = served.address, served.token, served.port
         head = (
             f"POST /predict HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
         )
@@ -147,11 +88,11 @@ def test_a_slow_client_holds_nobody_up(served_models: Path, tmp_path: Path) -> N
         for one in slow:
             one.sendall(f"{head}Content-Length: 1000\r\n\r\n{{".encode())
         began = time.monotonic()
-        assert _ask(address, "/predict", token, EXAMPLE_CASE)[0] == 200
+        assert asked(address, "/predict", token, EXAMPLE_CASE)[0] == 200
         assert time.monotonic() - began < 5
         for one in slow:
             one.close()
-        assert _ask(address, "/predict", token, EXAMPLE_CASE)[0] == 200
+        assert asked(address, "/predict", token, EXAMPLE_CASE)[0] == 200
         with socket.create_connection(("127.0.0.1", port), timeout=20) as huge:
             huge.sendall(f"{head}Content-Length: {50 * 1024 * 1024}\r\n\r\n".encode())
             assert b" 413 " in huge.recv(4096).split(b"\r\n")[0], "refused before any of it is sent"

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MOST_FEATURES = 20
 """Features shown in the swarm; the rest are in its title as a share."""
 
+LEAST_MOVEMENT = 1e-6
+"""Mean |contribution| in log-odds below which a feature moves nothing: it was never known, or never varied."""
+
 MOST_DEPENDENCES = 6
 """Panels of the figure of dependence: the numbers that move the estimate most."""
 
@@ -54,7 +57,7 @@ def swarm(answers: Answers, synthetic: bool, words: str) -> Figure:
     phi, model, values = answers.scores.phi, answers.model, values_of(answers)
     size = np.abs(phi).mean(axis=0)
     order = np.argsort(-size, kind="stable")[:MOST_FEATURES]
-    order = order[size[order] > 0]
+    order = order[size[order] > LEAST_MOVEMENT]
     figure = blank(10.0, 1.5 + 0.28 * len(order), synthetic)
     bars, dots = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.6])
     map_ = colormaps["cividis"]

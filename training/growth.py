@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 SEED, JUDGED = 201, 2_000
 """Of the training cases (the judged ones have the next), and how many are judged."""
 
+SHOWN_SIZES = (250, 1_000, 5_000, 20_000)
+"""Marks of the axis of training cases."""
+
 COLUMNS = ("family", "missingness", "cases", "error", "coverage", "median_width")
 
 KINDS = tuple(product(("checkpoint", "targeted"), ("none", "realistic")))
@@ -105,6 +108,9 @@ def _panel(axes: Axes, rows: Sequence[Mapping[str, object]], measure: str) -> No
     for bar in ASKED[measure]:
         axes.axhline(bar, color="grey", linewidth=0.7)
     axes.set_xscale("log")
+    axes.set_xlim(SHOWN_SIZES[0] * 0.8, SHOWN_SIZES[-1] * 1.25)
+    axes.set_xticks(SHOWN_SIZES, [f"{n:,}" for n in SHOWN_SIZES])
+    axes.set_xticks([], minor=True)
     axes.set_xlabel("training cases")
     axes.set_title(TITLES[measure], fontsize=9)
 

@@ -1,8 +1,8 @@
 """A new hospital's first outcomes: the level of every predictor updated on a few of them, judged on all the others.
 
 The update is the one that is served (:mod:`models.recalibration`): the intercept alone, shrunk towards no shift by the
-variance between the cohorts that the model was fitted on. Rivals get the same update on the same outcomes, with the same
-prior. Numbers are means over many random draws of the few.
+variance between the cohorts that the model was fitted on. Rivals get the same update on the same outcomes, with the
+same prior. Numbers are means over many random draws of the few.
 """
 
 from __future__ import annotations

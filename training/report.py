@@ -142,7 +142,10 @@ def _html(data: ReportData, pictures: Sequence[Mapping[str, Any]]) -> str:
 
 
 def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Return one table per scene and cohort, in order, every row of it: the losing ones too."""
+    """Return one table per scene and cohort, in order, every row of it: the losing ones too.
+
+    Predictors that are defined for nobody there are named below the table.
+    """
     found: dict[tuple[str, str], list[Row]] = {}
     for row in evaluation.rows:
         found.setdefault((row.scene, row.cohort), []).append(row)
@@ -150,7 +153,8 @@ def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
         {
             "caption": f"{cohort}: {scene}",
             "metrics": list(SHOWN_METRICS.values()),
-            "rows": [_shown(row) for row in rows],
+            "rows": [_shown(row) for row in rows if row.n],
+            "absent": [TITLES.get(row.predictor, row.predictor) for row in rows if not row.n],
         }
         for (scene, cohort), rows in found.items()
     ]

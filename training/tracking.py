@@ -36,9 +36,6 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 NOTE = "mlflow.note.content"
 """Tag that MLflow shows as the description of a run; at most 8,000 characters."""
 
-KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""Tag of an experiment without which MLflow's pages open on traces of language models instead of on its runs."""
-
 DIGEST_LENGTH = 36
 """Characters of a content hash that MLflow's dataset table holds; the whole hash is a parameter."""
 
@@ -139,7 +136,7 @@ def _experiment_id(mlflow: Any, name: str) -> str:
     place = None
     if uri.startswith("sqlite:///"):
         place = (Path(uri.removeprefix("sqlite:///")).absolute().parent / "artifacts").as_uri()
-    return str(mlflow.create_experiment(name, artifact_location=place, tags=KIND))
+    return str(mlflow.create_experiment(name, artifact_location=place))
 
 
 def track(record: RunRecord) -> Tracked:

@@ -81,6 +81,7 @@ def _collector_rests() -> Iterator[None]:
     try:
         yield
     finally:
+        pa.default_memory_pool().release_unused()  # the next block asks anew; kept pages would add up over hours
         if working:
             gc.enable()
 

@@ -22,6 +22,9 @@ from tests.flat_tables import synthetic_table
 FILE = 50_000
 """Cases per file of the large folder."""
 
+TRAINED = (1_000, 3_000, 10_000)
+"""Cases of the fits; a fit makes dozens of smaller ones, and the bench has a quarter of an hour. Beyond: large.py."""
+
 SCORE = """
 import sys
 from pathlib import Path
@@ -80,7 +83,7 @@ def figures(folder: Path, largest: int = 1_000_000) -> list[Figure]:
         cases = cases_of(folder, n)
         score_mb[n], score_s[n] = peak_of(run, str(cases), str(artifact), str(folder / "large.parquet"), "all", "2")
         build_mb[n], build_s[n] = peak_of(BUILD, str(cases), str(artifact))
-    train_s = {n: _train(n) for n in sizes if n <= 100_000}
+    train_s = {n: _train(n) for n in TRAINED if n <= largest}
     top, start = sizes[-1], min(10_000, sizes[-2])
     upper = [n for n in sizes if n >= start]
     part_e, part_f = "e growth", "f memory"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 import numpy as np
 from annotated_types import MaxLen
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from features.case import Alteration, PriorTherapy, Regimen
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
-    from pydantic import BaseModel
 
     from features.batch import FloatArray
 
@@ -135,7 +135,7 @@ def rules_of(record: type[BaseModel]) -> Mapping[str, Rule]:
         if name not in record.model_fields:
             continue
         member = _parts(annotation)[0][0]
-        if isinstance(member, type) and hasattr(member, "model_fields"):
+        if isinstance(member, type) and issubclass(member, BaseModel):
             if not issubclass(member, Regimen):
                 found |= {f"{name}.{path}": rule for path, rule in rules_of(member).items()}
         elif (rule := rule_of(annotation)) is not None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response  # noqa: TC002  # FastAPI reads the annotations of routes
+from starlette.responses import Response
 
 from models.intended_use import INTENDED_USE
 from serving.adapters import add_adapters
@@ -79,7 +80,8 @@ async def _answered(
     answer: Callable[[ServiceState, Request, bytes], dict[str, Any]], state: ServiceState, request: Request
 ) -> Response:
     body = await read_body(request)
-    return JSONResponse(await run_in_threadpool(answer, state, request, body))
+    content = await run_in_threadpool(lambda: to_json(answer(state, request, body)))
+    return Response(content, media_type="application/json")
 
 
 def _predict(state: ServiceState, request: Request, body: bytes) -> dict[str, Any]:

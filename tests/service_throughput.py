@@ -2,8 +2,8 @@
 
 ``python -m tests.service_throughput FOLDER [--count 2000] [--single 1000] [--no-mlflow] [--json]``. The artefact is
 ``tests/bench_artefact.py``; the load comes from a second process over 16 kept connections (``tests/http_load.py``).
-The no-op stands behind the same door, reads the same body as JSON and as a case, and answers 2 KB that are fixed; it
-exists in this harness alone. ``service`` is `oncorespond serve --workers 1` as people start it.
+The no-op stands behind the same door, reads the same body as JSON and as a case in the same kind of thread, and answers
+2 KB that are fixed; it exists in this harness alone. ``service`` is `oncorespond serve --workers 1` as people start it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ from pathlib import Path
 import uvicorn
 from fastapi import Request, Response
 from serving import api
-from serving.asked import caller_of, read_body
+from starlette.concurrency import run_in_threadpool
+from serving.asked import asked_of, read_body
 from serving.body import cases_of, read_object
 from serving.metrics import ServiceMetrics
 from serving.predictor import Predictor
@@ -47,14 +48,17 @@ from tests.served_app import guarded_app
 FIXED = b'{"fixed": "' + b"x" * 2034 + b'"}'
 made = api.create_app
 
+def parsed(request, body):
+    cases_of(read_object(body))
+    asked_of(request, body)
+    return FIXED
+
 def with_noop(state):
     app = made(state)
     @app.post("/noop")
     async def noop(request: Request) -> Response:
         body = await read_body(request)
-        caller_of(request)
-        cases_of(read_object(body))
-        return Response(FIXED, media_type="application/json")
+        return Response(await run_in_threadpool(parsed, request, body), media_type="application/json")
     return app
 
 import tests.served_app

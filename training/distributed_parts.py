@@ -184,7 +184,7 @@ def held_out(batch: Batch) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return which cases are held out: by the patient's name, or the case's where no patient is named."""
     names = zip(batch.texts["patient_id"].texts(), batch.texts["case_id"].texts(), strict=True)
     marks = [zlib.crc32((patient or case or "").encode()) % HELD_OUT for patient, case in names]
-    return np.array(marks, dtype=np.int64) == 0
+    return np.array([mark == 0 for mark in marks], dtype=np.bool_)
 
 
 # --- sums ---------------------------------------------------------------------------------------------------------

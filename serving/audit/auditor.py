@@ -19,6 +19,7 @@ from serving.audit.tables import ALIVE, DATA_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from serving.audit.drafts import OnceRef
@@ -230,6 +231,10 @@ class Auditor:
             503: nothing may be sent.
         """
         return self._writer.submit(unit)
+
+    def coming(self) -> AbstractContextManager[None]:
+        """Say that answers are being computed that will be recorded: others may share a commit with them."""
+        return self._writer.coming()
 
     def tell_followers(self, entries: Sequence[PredictionEntry]) -> None:
         """Tell of predictions that have become durable."""

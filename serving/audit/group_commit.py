@@ -1,6 +1,7 @@
 """Group commit: all that waits is written in one transaction, so that many requests share one fsync.
 
-One thread per process writes. While it commits, the next units gather; nothing is ever delayed to gather more. The
+One thread per process writes. While it commits, the next units gather; while others are being computed
+(:meth:`GroupCommit.coming`), it waits for them a moment, and never when the only request is the one that waits. The
 transaction holds the log's one turn (:meth:`serving.audit.database.Database.writing`), reads the last record, numbers
 and links the new ones, and signs the new head; when it is durable, the head goes to the head file and the callers on.
 """
@@ -11,8 +12,9 @@ import logging
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -27,7 +29,7 @@ from serving.audit.tables import DATA_KEYS, HEADS, RECORDS, SEGMENTS
 from serving.deadline import check_deadline, time_left_s
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from serving.audit.chain import Head
     from serving.audit.database import Database
@@ -39,6 +41,10 @@ log = logging.getLogger("oncorespond.audit")
 
 MOST_RECORDS = 1_000
 """Records of one group, unless one unit alone has more: bounds how long other processes wait for their turn."""
+
+GATHERED_S = 0.02
+"""Seconds for which a unit waits at most for others that are being computed: a commit costs as much CPU as 1/3 of an
+answer, and under load shares it among as many."""
 
 MOST_WAITED_S = 2 * LONGEST_WAIT_S
 """Seconds for the turn and for the commit."""
@@ -71,6 +77,8 @@ class GroupCommit:
     _queue: SimpleQueue[Unit | None] = field(default_factory=SimpleQueue)
     _thread: threading.Thread | None = None
     _closing: bool = False
+    _coming: int = 0
+    _counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def start(self) -> GroupCommit:
         """Start the thread."""
@@ -143,14 +151,33 @@ class GroupCommit:
     def _gathered(self) -> tuple[list[Unit], bool]:
         """Wait for one unit, then take all that wait with it; and whether more may come."""
         units: list[Unit] = []
-        size = 0
-        while not units or (size < MOST_RECORDS and not self._queue.empty()):
-            unit = self._queue.get()
+        size, until = 0, 0.0
+        while not units or size < MOST_RECORDS:
+            try:
+                unit = self._queue.get(timeout=None if not units else self._worth_waiting_s(len(units), until))
+            except Empty:
+                break
+            until = until or time.monotonic() + GATHERED_S
             if unit is None:
                 return units, False
             units.append(unit)
             size += len(unit.drafts)
         return units, True
+
+    def _worth_waiting_s(self, gathered: int, until: float) -> float:
+        """Return how long to wait for one more unit: not at all unless more are coming than have come."""
+        return max(0.0, until - time.monotonic()) if self._coming > gathered else 0.0
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """Say that units are being made: for the whole of a request that computes and then submits."""
+        with self._counting:
+            self._coming += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._coming -= 1
 
     def _write(self, units: list[Unit]) -> None:
         """Write a group; should one unit be at fault, write each alone so that it alone fails."""

@@ -87,9 +87,14 @@ def recorded_answers_or_errors(
 def _recorded(
     auditor: Auditor, predictor: Predictor, placed: Sequence[tuple[int, Case]], asked: Asked
 ) -> list[dict[str, Any]]:
+    with auditor.coming():
+        return auditor.record_predictions(_entries(predictor, placed, asked), asked.once)
+
+
+def _entries(predictor: Predictor, placed: Sequence[tuple[int, Case]], asked: Asked) -> list[PredictionEntry]:
     scored = predictor.scored([case for _, case in placed])
     latency_ms = asked.latency_ms
-    entries = [
+    return [
         PredictionEntry(
             case,
             one.answer,
@@ -102,7 +107,6 @@ def _recorded(
         )
         for (place, case), one in zip(placed, scored, strict=True)
     ]
-    return auditor.record_predictions(entries, asked.once)
 
 
 def _refusal(predictor: Predictor, case: Case) -> Refusal | None:

@@ -94,11 +94,11 @@ def _profiles(batch: Batch) -> tuple[list[Profile], list[int]]:
         batch.texts["therapy"].texts(),
         _findings(batch),
         _tested(batch),
-        _mmr(batch),
-        _tmb(batch),
-        _pdl1(batch),
-        _line(batch),
-        _priors(batch),
+        named(mmr_level(batch), MMR_LEVELS),
+        named(tmb_level(batch), TMB_LEVELS),
+        named(pdl1_level(batch), PDL1_LEVELS),
+        named(line_level(batch), LINES),
+        priors_of(batch),
         strict=True,
     )
     places: dict[Profile, int] = {}
@@ -194,6 +194,14 @@ def _blood(batch: Batch) -> list[bool]:
     return [source == "blood" for source in batch.texts["specimen.source"].texts()]
 
 
+MMR_LEVELS = (None, "proficient", "deficient")
+TMB_LEVELS = (None, "low", "high", "very_high")
+PDL1_LEVELS = (None, "negative", "positive", "high")
+LINES = (None, "first", "later", "third")
+"""What each level is called; the first is unknown."""
+
+_PDL1_CLASS = {"TC0/IC0": 1.0, "TC1+/IC1+": 2.0, "TC2+/IC2+": 3.0, "TC3/IC3": 3.0}
+
 _MMR_TEXTS = (
     "ihc",
     "msi_pcr",
@@ -203,67 +211,63 @@ _MMR_TEXTS = (
 )
 
 
-def _mmr(batch: Batch) -> list[str | None]:
+def mmr_level(batch: Batch) -> IntArray:
+    """Return the place of each case's mismatch repair in :data:`MMR_LEVELS`."""
     texts = (batch.texts[f"mmr.{name}"] for name in _MMR_TEXTS)
     if not any(column.levels for column in texts) and _all_unknown(batch.numbers["mmr.msi_ngs_score"]):
-        return [None] * batch.n
+        return np.zeros(batch.n, dtype=np.int64)
     deficient = status_of(votes_of(batch)).deficient
-    return _named(np.where(np.isnan(deficient), 0, 1 + np.nan_to_num(deficient)), (None, "proficient", "deficient"))
+    return np.where(np.isnan(deficient), 0, 1 + np.nan_to_num(deficient)).astype(np.int64)
 
 
 def _all_unknown(values: FloatArray) -> bool:
     return bool(np.isnan(values).all())
 
 
-def _named(level: FloatArray | IntArray, names: Sequence[str | None]) -> list[str | None]:
-    return [names[int(place)] for place in level.tolist()]
+def named(level: IntArray, names: Sequence[str | None]) -> list[str | None]:
+    """Return the names of levels, one per case."""
+    return [names[place] for place in level.tolist()]
 
 
-def _tmb(batch: Batch) -> list[str | None]:
+def tmb_level(batch: Batch) -> IntArray:
+    """Return the place of each case's mutational burden in :data:`TMB_LEVELS`."""
     panel, exome = batch.numbers["tmb.mut_per_mb"], batch.numbers["tmb.exome_nonsynonymous_count"]
     if _all_unknown(panel) and _all_unknown(exome):
-        return [None] * batch.n
+        return np.zeros(batch.n, dtype=np.int64)
     burden = np.where(np.isnan(panel), exome / EXOME_COUNT_PER_MUT_PER_MB, panel)
-    level = np.where(np.isnan(burden), 0, 1 + np.searchsorted([TMB_HIGH, TMB_VERY_HIGH], burden, side="right"))
-    return _named(level, (None, "low", "high", "very_high"))
+    level = np.searchsorted([TMB_HIGH, TMB_VERY_HIGH], burden, side="right")
+    return np.asarray(np.where(np.isnan(burden), 0, 1 + level), dtype=np.int64)
 
 
-_PDL1_CLASS = {"TC0/IC0": 1.0, "TC1+/IC1+": 2.0, "TC2+/IC2+": 3.0, "TC3/IC3": 3.0}
-
-
-def _pdl1(batch: Batch) -> list[str | None]:
-    """Return the highest level of any assay: ``negative``, ``positive``, ``high``."""
+def pdl1_level(batch: Batch) -> IntArray:
+    """Return the place of each case's highest level of any assay in :data:`PDL1_LEVELS`."""
     level = batch.texts["patient.pdl1_tc_ic"].gather(lambda name: _PDL1_CLASS[name], 0.0)
     for path, high in (("tps_percent", TPS_HIGH), ("cps", CPS_HIGH), ("ic_percent", IC_HIGH)):
         value = batch.numbers[f"patient.pdl1_{path}"]
         if not _all_unknown(value):
             place = 1 + np.searchsorted([PDL1_POSITIVE, high], value, side="right")
             level = np.maximum(level, np.where(np.isnan(value), 0, place))
-    return _named(level, (None, "negative", "positive", "high"))
+    return level.astype(np.int64)
 
 
-def _line(batch: Batch) -> list[str | None]:
-    """Return ``first``, ``later`` (one or more before) or ``third`` (two or more before); None when unknown.
+def line_level(batch: Batch) -> IntArray:
+    """Return the place of each case's line in :data:`LINES`: ``later`` is one or more before, ``third`` two or more.
 
     A number that is not given is that of the list of prior therapies, as the feature table reads it.
     """
-    treated, numbers = set(batch.priors.row.tolist()), batch.numbers["prior_lines"]
+    numbers, systemic = batch.numbers["prior_lines"], batch.numbers["prior_systemic_therapy"]
     if (np.isnan(numbers) & batch.priors.recorded).any():
         numbers = lines_of(batch)
-    pairs = zip(numbers.tolist(), batch.numbers["prior_systemic_therapy"].tolist(), strict=True)
-    return [_line_of(lines, systemic, row in treated) for row, (lines, systemic) in enumerate(pairs)]
+    level = np.where((numbers == 0) | (systemic == 0), 1, 0)  # a comparison with NaN is false
+    later = (numbers >= 1) | (systemic == 1)
+    later[batch.priors.row] = True
+    level[later] = 2
+    level[numbers >= 2] = 3
+    return np.asarray(level, dtype=np.int64)
 
 
-def _line_of(lines: float, systemic: float, listed: bool) -> str | None:
-    """Name the line from numbers that may be NaN; a comparison with NaN is false."""
-    if lines >= 2:
-        return "third"
-    if lines >= 1 or systemic == 1 or listed:
-        return "later"
-    return "first" if lines == 0 or systemic == 0 else None
-
-
-def _priors(batch: Batch) -> list[tuple[str, ...] | None]:
+def priors_of(batch: Batch) -> list[tuple[str, ...] | None]:
+    """Return the regimens given before, sorted; empty when there were none, None when they are not recorded."""
     levels, recorded = batch.priors.regimen.levels, batch.priors.recorded.tolist()
     found: list[list[str]] = [[] for _ in range(batch.n)]
     for row, code in zip(batch.priors.row.tolist(), batch.priors.regimen.codes.tolist(), strict=True):

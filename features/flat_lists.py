@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from features.flat_rules import Rule
 
     BoolArray = NDArray[np.bool_]
+    Level = tuple[Alteration, tuple[Any, ...]]
 
 BETWEEN = "\x1f"
 """Joins the entries of a list of texts for comparison: the unit separator, which no name holds."""
@@ -155,16 +156,17 @@ def findings_of_lists(column: pa.Array | None, n: int) -> tuple[Findings, Entrie
     return _findings(entries, codes, levels, measured), entries
 
 
-def _findings(
-    entries: Entries, codes: IntArray, levels: list[Alteration | None], measured: list[FloatArray]
-) -> Findings:
+def _findings(entries: Entries, codes: IntArray, levels: list[Level | None], measured: list[FloatArray]) -> Findings:
     places: dict[Any, int] = {}
     kept: list[Alteration] = []
     new = []
     for level in levels:
-        place = UNKNOWN if level is None else places.setdefault(finding_key(level), len(places))
-        if level is not None and place == len(kept):
-            kept.append(level)
+        if level is None:
+            new.append(UNKNOWN)
+            continue
+        place = places.setdefault(level[1], len(places))
+        if place == len(kept):
+            kept.append(level[0])
         new.append(place)
     found = np.array(new, dtype=np.int64)[codes]
     return Findings(entries.row, found, tuple(kept), *measured)
@@ -201,13 +203,12 @@ def _levels(entries: Entries) -> tuple[IntArray, list[tuple[Any, ...]]]:
             _, key = np.unique(key, return_inverse=True)
             radix = len(key) + 1
         key, radix = key * len(values) + codes, radix * len(values)
-    _, first, where = np.unique(key, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    chosen = first[order]
-    fields = [[values[code] for code in codes[chosen].tolist()] for codes, values in columns]
-    return rank[where], list(zip(*fields, strict=True))
+    encoded = pa.array(key).dictionary_encode()  # by hash, in the order of appearance: no sorting
+    where = np.asarray(encoded.indices.to_numpy(), dtype=np.int64)
+    first = np.empty(len(encoded.dictionary), dtype=np.int64)
+    first[where[::-1]] = np.arange(len(where))[::-1]
+    fields = [[values[code] for code in codes[first].tolist()] for codes, values in columns]
+    return where, list(zip(*fields, strict=True))
 
 
 def _codes(entries: Entries, name: str) -> tuple[IntArray, tuple[Any, ...]]:
@@ -226,15 +227,16 @@ def _codes(entries: Entries, name: str) -> tuple[IntArray, tuple[Any, ...]]:
 
 
 @lru_cache(maxsize=_MOST_KEPT)
-def _alteration(fields: tuple[Any, ...]) -> Alteration | None:
-    """Return a finding without its measured numbers, or None when the record does not take it."""
+def _alteration(fields: tuple[Any, ...]) -> Level | None:
+    """Return a finding without its measured numbers and its key, or None when the record does not take it."""
     given = {name: value for name, value in zip(LEVEL_FIELDS, fields, strict=True) if value is not None}
     if isinstance(exon := given.get("exon"), float) and exon.is_integer():
         given["exon"] = int(exon)
     try:
-        return Alteration.model_validate(given)
+        found = Alteration.model_validate(given)
     except ValidationError:
         return None
+    return found, finding_key(found)
 
 
 # --- regimens -----------------------------------------------------------------------------------------------------

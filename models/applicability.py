@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from features.batch import Batch
     from features.contract import Column
-    from models.inputs import BoolArray, FeatureLike, FloatArray, Inputs
+    from models.inputs import BoolArray, FeatureLike, FloatArray, Inputs, IntArray
 
 BLOOD = "blood"
 
@@ -110,6 +110,17 @@ class Applicability:
         """Return where a number is outside the training range, and where it is far outside; shape (n, p) each."""
         beyond = np.maximum(matrix - self.high, self.low - matrix)
         return beyond > 0, beyond > self._reach
+
+    @cached_property
+    def _measured(self) -> IntArray:
+        """Columns that have a range: numbers that training cases had."""
+        return np.flatnonzero(~np.isnan(self.low))
+
+    def far_outside(self, matrix: FloatArray) -> BoolArray:
+        """Return which cases have a number far outside the training range, shape (n,)."""
+        numbers = matrix[:, self._measured]
+        high, low, reach = (values[self._measured] for values in (self.high, self.low, self._reach))
+        return np.asarray((np.maximum(numbers - high, low - numbers) > reach).any(axis=1), dtype=np.bool_)
 
     def key_places(self, features: Sequence[FeatureLike], columns: Sequence[Column]) -> list[int]:
         """Return, for each key input, the column that is NaN when it is unknown."""

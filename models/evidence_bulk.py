@@ -9,14 +9,14 @@ the targeted family, whose match binds regimen and findings together, is evaluat
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from features.batch import Findings
-from features.evidence_profile import as_seen, profiles_of
+from features.evidence_profile import as_seen
+from features.evidence_settings import settings_of
 from features.evidence_terms import family_of
 from features.regimens import regimen
 from models.evidence import EvidenceTerm, EvidenceValues
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from models.inputs import BoolArray, FloatArray
     from models.response import EvidenceLike
 
-NO_MARKERS: dict[str, Any] = {"mmr": None, "tmb": None, "pdl1": None}
+CHUNK = 512
+"""Cases whose shares are added at a time: they stay in the cache of a core."""
 
 MOST_KEPT = 40_000
 """Shares whose numbers are kept, about 1.5 kB each; all are forgotten beyond that."""
@@ -80,6 +81,7 @@ class EvidenceInBulk:
     term: EvidenceLike
     _without: dict[Profile, Mapping[str, float]] = field(default_factory=dict, repr=False)
     _standing: dict[str, Profile] = field(default_factory=dict, repr=False)
+    _worked_out: dict[tuple[Any, ...], FloatArray] = field(default_factory=dict, repr=False)
 
     def evaluate(self, batch: Batch) -> Any:
         """Return what ``term.evaluate(batch)`` returns."""
@@ -90,18 +92,26 @@ class EvidenceInBulk:
         if len(shares.rows) > MOST_KEPT:
             shares.rows.clear()
             self._without.clear()
-        settings, of_case = _settings(batch)
+            self._worked_out.clear()
+        settings = settings_of(batch, _reduced_prior)
         sets, of_findings = gene_sets(batch)
-        cores = [self._setting(one._replace(**NO_MARKERS)) for one in settings]
-        places = [self._place(one, bool(shares.covered[row])) for one, row in zip(settings, cores, strict=True)]
-        pairs = zip(places, settings, strict=True)
-        markers = [self._added(place, mmr=one.mmr, tmb=one.tmb, pdl1=one.pdl1) for place, one in pairs]
+        cores = np.array([self._setting(one) for one in settings.places])
+        places = [self._place(one, bool(shares.covered[row])) for one, row in zip(settings.places, cores, strict=True)]
         groups = {place: group for group, place in enumerate(dict.fromkeys(places))}
-        group = np.array([groups[place] for place in places], dtype=np.int64)[of_case]
-        found, of_pair = np.unique(group * len(sets) + of_findings, return_inverse=True)
-        bare = list(groups)
-        genes = [self._added(bare[one // len(sets)], findings=sets[one % len(sets)]) for one in found.tolist()]
-        return self._values(term, np.array(cores), np.array(markers), of_case, np.array(genes)[of_pair])
+        bare, core = list(groups), cores[settings.of_place]
+        group = np.array([groups[place] for place in places], dtype=np.int64)[settings.of_place]
+        marked = [one._asdict() for one in settings.markers]
+        markers, of_marked = self._of_pairs(bare, group, settings.of_markers, marked)
+        genes, of_found = self._of_pairs(bare, group, of_findings, [{"findings": one} for one in sets])
+        return self._values(term, core, markers[of_marked], genes[of_found])
+
+    def _of_pairs(
+        self, places: list[Profile], group: IntArray, of_more: IntArray, more: list[dict[str, Any]]
+    ) -> tuple[IntArray, IntArray]:
+        """Return the rows of what is added, a row for each pair that occurs, and each case's own among them."""
+        found, where = np.unique(group * len(more) + of_more, return_inverse=True)
+        pairs = (divmod(one, len(more)) for one in found.tolist())
+        return np.array([self._added(places[place], **more[k]) for place, k in pairs], dtype=np.int64), where
 
     def nearest_arms(self, batch: Batch, row: int, k: int = 5) -> list[dict[str, Any]]:
         """Return the arms that the evidence of one case leans on."""
@@ -111,20 +121,23 @@ class EvidenceInBulk:
         """Return the stored form of the term."""
         return self.term.to_json()
 
-    def _values(
-        self, term: EvidenceTerm, core: IntArray, markers: IntArray, of_case: IntArray, genes: IntArray
-    ) -> EvidenceValues:
-        shares = self._shares.numbers
-        both = (shares[core] + shares[markers])[of_case]
-        both += shares[genes]
-        k = len(term.pools)
-        parts, whitened = np.ascontiguousarray(both[:, :k]), both[:, k + 1 :]
+    def _values(self, term: EvidenceTerm, core: IntArray, markers: IntArray, genes: IntArray) -> EvidenceValues:
+        shares, k, n = self._shares.numbers, len(term.pools), len(core)
+        parts, variance = np.empty((n, k)), np.empty(n)
+        for start in range(0, n, CHUNK):
+            here = slice(start, start + CHUNK)
+            whole = shares[core[here]]
+            whole += shares[markers[here]]
+            whole += shares[genes[here]]
+            whitened = whole[:, k + 1 :]
+            parts[here] = whole[:, :k]
+            variance[here] = whole[:, k] - np.einsum("ij,ij->i", whitened, whitened)
         return EvidenceValues(
             log_odds=parts.sum(axis=1),
-            variance=np.maximum(0.0, both[:, k] - np.einsum("ij,ij->i", whitened, whitened)),
+            variance=np.maximum(0.0, variance),
             names=term.pools,
             parts=parts,
-            covered=self._shares.covered[core][of_case],
+            covered=self._shares.covered[core],
             between_trial_variance=term.between_trial_variance,
         )
 
@@ -173,6 +186,13 @@ class EvidenceInBulk:
 
     def _numbers(self, terms: Mapping[str, float]) -> FloatArray:
         """Return log-odds by pool, prior variance and whitened covariance of some terms, one after another."""
+        key = tuple(terms.items())
+        known = self._worked_out.get(key)
+        if known is None:
+            known = self._worked_out[key] = self._summed(terms)
+        return known
+
+    def _summed(self, terms: Mapping[str, float]) -> FloatArray:
         term = self.term
         assert isinstance(term, EvidenceTerm)  # noqa: S101  # evaluate has asked
         of_group, prior = self._variance_of, 0.0
@@ -214,15 +234,6 @@ class EvidenceInBulk:
         return {name: place for place, name in enumerate(self.term.names)}  # type: ignore[attr-defined]
 
 
-def _settings(batch: Batch) -> tuple[list[Profile], IntArray]:
-    """Return the distinct settings, findings left out, and each case's place among them."""
-    bare = replace(batch, findings=Findings(), findings_recorded=np.zeros(batch.n, dtype=np.bool_))
-    found, where = profiles_of(bare)
-    places: dict[Profile, int] = {}
-    at = [places.setdefault(_reduced_prior(profile), len(places)) for profile in found]
-    return list(places), np.array(at, dtype=np.int64)[where]
-
-
 def _reduced_prior(profile: Profile) -> Profile:
     """Keep of what was given before only whether it held a checkpoint inhibitor: all that checkpoint terms ask."""
     if not profile.prior or family_of(profile) != "checkpoint":
@@ -246,9 +257,18 @@ def gene_sets(batch: Batch) -> tuple[list[frozenset[Finding]], IntArray]:
     seen = np.zeros((batch.n, len(of_gene)), dtype=np.bool_)
     seen[batch.findings.row[found >= 0], found[found >= 0]] = True
     packed = np.packbits(seen, axis=1)
-    if not packed.shape[1]:
+    width = packed.shape[1]
+    if not width:
         return [frozenset()], np.zeros(batch.n, dtype=np.int64)
-    whole = np.ascontiguousarray(packed).view(np.dtype((np.void, packed.shape[1]))).ravel()
-    _, first, where = np.unique(whole, return_index=True, return_inverse=True)
+    whole = packed.tobytes()
+    places: dict[bytes, int] = {}
+    first: list[int] = []
+    where = np.empty(batch.n, dtype=np.int64)
+    for row in range(batch.n):
+        key = whole[row * width : (row + 1) * width]
+        place = places.setdefault(key, len(first))
+        if place == len(first):
+            first.append(row)
+        where[row] = place
     findings = [one for _, one in of_gene.values()]
-    return [frozenset(findings[g] for g in np.flatnonzero(seen[row])) for row in first.tolist()], where
+    return [frozenset(findings[g] for g in np.flatnonzero(seen[row]).tolist()) for row in first], where

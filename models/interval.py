@@ -29,6 +29,9 @@ Z_95 = 1.959963984540054
 
 METHOD = "log-odds-95"
 
+CHUNK = 512
+"""Cases worked on at a time where all of them would not stay in the cache."""
+
 
 @dataclass(frozen=True, eq=False)
 class IntervalVariance:
@@ -68,7 +71,9 @@ class IntervalVariance:
         if not self.linear_root.size:
             return np.zeros(len(standardised))
         turned = standardised @ self.linear_root[:-1]
-        turned += np.multiply.outer(evidence_from_mean, self.linear_root[-1])
+        for start in range(0, len(turned), CHUNK):  # the outer product of all would not stay in the cache
+            here = slice(start, start + CHUNK)
+            turned[here] += np.multiply.outer(evidence_from_mean[here], self.linear_root[-1])
         return np.asarray(np.einsum("ij,ij->i", turned, turned), dtype=np.float64)
 
     def of_unknown_inputs(self, matrix: FloatArray) -> FloatArray:

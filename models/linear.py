@@ -40,7 +40,8 @@ class LinearTerm:
 
     def standardised(self, matrix: FloatArray) -> FloatArray:
         """Return the centred and scaled columns, unknown values as 0; shape (n, p)."""
-        columns = (matrix - self.centre) / self.scale
+        columns = matrix - self.centre
+        columns /= self.scale
         columns[np.isnan(columns)] = 0.0
         return columns
 

@@ -199,7 +199,7 @@ def _abstains(model: ResponseModel, batch: Batch, inputs: Inputs, scores: Scores
         "histology_too_few_cases": (of_tissue < settings.fewest_tissue_cases) & ~covered,
         "therapy_class_unknown": (rules.class_support(batch) < settings.fewest_class_cases) & ~covered,
         "key_inputs_missing": known < min(settings.fewest_key_inputs, len(model.key_places)),
-        "outside_training_range": rules.outside(inputs.matrix)[1].any(axis=1),
+        "outside_training_range": rules.far_outside(inputs.matrix),
         "interval_too_wide": scores.high - scores.low > settings.widest_interval,
         "blood_negative_for_driver": blood_negative(batch) if negative else np.zeros(batch.n, dtype=np.bool_),
     }

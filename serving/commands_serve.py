@@ -104,8 +104,11 @@ def _look_before(synthetic: bool) -> None:
 
 
 def _run_bentoml(port: int, workers: int) -> None:
+    from serving.worker import LOOKED
+
     code = Path(__file__).resolve().parent.parent
     arguments = ["serve", "serving.service:ResponseService", "--host", "127.0.0.1", "--port", str(port)]
     command = [sys.executable, "-m", "bentoml", *arguments, "--working-dir", str(code)]
     os.environ["ORP_WORKERS"] = str(workers)
+    os.environ[LOOKED] = "1"
     os.execv(sys.executable, command)  # noqa: S606  # our own interpreter, with arguments of our own

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +29,6 @@ JUDGED_BY = {"mixed": "checkpoint"}
 
 BLOCK = 100
 """Cases scored between two looks at the request's deadline: about 0.2 s with their explanations."""
-
-TURN = threading.Lock()
-"""Held while a block is scored: of several threads that score at once each only waits for the interpreter's lock, and
-the switching between them costs a third of the work again. A batch gives way to others after each of its blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +115,10 @@ class Predictor:
         for family, places in by_family.items():
             for start in range(0, len(places), BLOCK):
                 block = places[start : start + BLOCK]
-                with TURN:
-                    check_deadline()
-                    answers = self.by_family[family].answers(batch_of([cases[place] for place in block]))
-                    for row, place in enumerate(block):
-                        found[place] = Scored(answer_of(answers, row, new_id()), family, answers, row)
+                check_deadline()
+                answers = self.by_family[family].answers(batch_of([cases[place] for place in block]))
+                for row, place in enumerate(block):
+                    found[place] = Scored(answer_of(answers, row, new_id()), family, answers, row)
         return [found[place] for place in range(len(cases))]
 
     def answers_or_errors(self, entries: Sequence[Case | Refusal]) -> list[dict[str, Any]]:

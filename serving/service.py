@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -30,7 +31,7 @@ from serving.security.asgi import send_refusal
 from serving.security.middleware import SecurityMiddleware
 from serving.served_models import models_folder, synthetic_allowed
 from serving.state import ServiceState
-from serving.worker import Worker, acknowledged_by
+from serving.worker import LOOKED, Worker, acknowledged_by
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -99,6 +100,25 @@ def _started() -> Worker:
     except Refusal as refusal:
         sys.stderr.write(f"refused: {refusal}\n")
         raise
+
+
+def _look_before_serving() -> None:
+    """End ``bentoml serve`` in words when no worker could start, instead of starting one again every few seconds.
+
+    In the process that starts the workers alone; ``oncorespond serve`` has looked already, and says so.
+    """
+    program, asked = Path(sys.argv[0]), sys.argv[1:2]
+    if program.name != "bentoml" and program.parent.name != "bentoml":
+        return
+    if asked != ["serve"] or os.environ.pop(LOOKED, ""):
+        return
+    try:
+        _started().stop()
+    except Refusal as refusal:
+        raise SystemExit(refusal.exit_code) from None
+
+
+_look_before_serving()
 
 
 @bentoml.service(

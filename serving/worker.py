@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 ACKNOWLEDGED = "ORP_CLINICAL_RESEARCH_ACKNOWLEDGED"
 """Set by ``serve --clinical-research-acknowledged NAME``: who acknowledged that the adapters are for research."""
 
+LOOKED = "ORP_LOOKED"
+"""Set by ``oncorespond serve``, which has tried to start a worker, for the server that it becomes."""
 
 PUBLIC_URL = "ORP_PUBLIC_URL"
 """Where clinical systems reach the service: tokens of CDS clients name it, and cards link to it."""

@@ -23,8 +23,8 @@ import psutil
 
 from tests.bench_artefact import write_bench
 from tests.conftest import ROOT
-from tests.service_process import free_port, serving
 from tests.served_app import DEV_TOKEN
+from tests.service_process import free_port, serving
 
 CASES = 64
 """Different cases, asked in turn."""

@@ -14,7 +14,7 @@ import pytest
 
 from serving.openapi import EXAMPLE_CASE
 from tests.conftest import ROOT
-from tests.service_process import COMMAND, asked, environment_of, serving
+from tests.service_process import COMMAND, asked, environment_of, free_port, serving
 
 
 def _run(words: list[str], folder: Path, models: Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -34,6 +34,22 @@ def test_without_keys_nothing_starts(served_models: Path, tmp_path: Path) -> Non
     assert "oncorespond keys add" in nobody.stderr
     left_over = _run(["serve", "--synthetic"], tmp_path, served_models, ORP_DEV_TOKEN="dev_" + "x" * 40)
     assert left_over.returncode == 2, "a token that lies about in the environment opens nothing"
+
+
+def test_bentos_own_server_ends_as_well_instead_of_starting_workers_again(served_models: Path, tmp_path: Path) -> None:
+    keyless = {"ORP_KEYS": str(tmp_path / "keys"), "ORP_DATABASE_URL": f"sqlite:///{tmp_path / 'audit.db'}"}
+    program = str(Path(sys.executable).parent / "bentoml")
+    run = subprocess.run(
+        [program, "serve", "serving.service:ResponseService", "--port", str(free_port())],
+        cwd=ROOT,
+        env=environment_of(served_models, ORP_SYNTHETIC="1", **keyless),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 3
+    assert "oncorespond keys init" in run.stderr
 
 
 @pytest.mark.slow

@@ -80,7 +80,7 @@ def reliability(scene: Scene) -> Figure:
     below.set(xlabel="predicted probability of response", ylabel="patients", xlim=(0, 1))
     axes.set(ylabel="observed share of responders", ylim=(0, 1))
     axes.legend(frameon=False, loc="upper left", fontsize=8)
-    below.legend(frameon=False, fontsize=8)
+    below.legend(frameon=False, loc="upper right", fontsize=8)
     plain(axes, f"Calibration: {_words(scene)}")
     plain(below)
     return figure

@@ -94,7 +94,7 @@ def picture(rows: Sequence[Mapping[str, object]]) -> Figure:
     figure = Figure(figsize=(12, 4), layout="constrained")
     for axes, measure in zip(figure.subplots(1, len(TITLES)), TITLES, strict=True):
         _panel(axes, rows, measure)
-    figure.axes[0].legend(fontsize=8, frameon=False)
+    figure.axes[0].legend(fontsize=8, frameon=False, loc="upper right")
     figure.suptitle("SYNTHETIC cases: other sites, the same truth", fontsize=10)
     return figure
 

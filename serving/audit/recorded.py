@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from features.errors import Refusal
 from serving.audit.entries import PredictionEntry
@@ -128,4 +127,4 @@ def known_features(answers: Answers, row: int) -> dict[str, float | None]:
     """Return one row of the feature matrix by column, None where unknown: :attr:`PredictionEntry.features`."""
     names = [column.name for column in answers.model.table.columns]
     values = answers.inputs.matrix[row].tolist()
-    return {name: None if np.isnan(value) else value for name, value in zip(names, values, strict=True)}
+    return {name: None if isnan(value) else value for name, value in zip(names, values, strict=True)}

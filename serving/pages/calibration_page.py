@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from models.metrics import auroc, brier
 from serving.pages import calibration_view as figures
 from serving.pages.calibration_figures import FEWEST, Calibrated
+from serving.pages.case_view import class_name
 from serving.pages.explanations_page import LOOKED, kept, periods
 from serving.pages.figures import Figure, figure_file
 from serving.pages.kept_views import longest
@@ -147,6 +148,7 @@ def _fields(view: CalibrationView) -> list[dict[str, Any]]:
     for name, label, choices in names:
         value = getattr(view.asked, name) or ""
         known = view.choices[choices]
-        options = [(one, words(one)) for one in (known if value in ("", *known) else [value, *known])]
+        written = class_name if name == "therapy_class" else words
+        options = [(one, written(one)) for one in (known if value in ("", *known) else [value, *known])]
         found.append({"name": name, "label": label, "kind": "choice", "value": value, "options": options})
     return found

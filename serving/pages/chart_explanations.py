@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     Options = Mapping[str, Any]
 
 
+_FOR_NUMBERS = {"left": 2, "top": 2, "bottom": 2, "right": 32}
+"""Pixels around a chart of bars: the number after the longest bar is no part of what Vega fits into the width."""
+
+
 def bars(chart: Any, look: Look, options: Options) -> Any:
     """One bar per label, in the order of the rows: label, value."""
     import altair as alt
@@ -22,7 +26,7 @@ def bars(chart: Any, look: Look, options: Options) -> Any:
     text = chart.mark_text(align="left", dx=4).encode(
         y=y, x="value:Q", text=alt.Text("value:Q", format=options.get("format", ".2f"))
     )
-    return (bar + text).properties(width=look.width_of(options), height=alt.Step(22))
+    return (bar + text).properties(width=look.width_of(options), height=alt.Step(22), padding=_FOR_NUMBERS)
 
 
 def two_bars(chart: Any, look: Look, options: Options) -> Any:
@@ -30,7 +34,8 @@ def two_bars(chart: Any, look: Look, options: Options) -> Any:
     import altair as alt
 
     colours = [look.colours["raises"], look.colours["lowers"]]
-    colour = alt.Color("version:N", sort=options["versions"], title=None)
+    legend = alt.Legend(columns=1) if look.narrow else alt.Legend()  # two names do not stand side by side on a phone
+    colour = alt.Color("version:N", sort=options["versions"], title=None, legend=legend)
     y = alt.Y("label:N", sort=None, title=None)
     offset = alt.YOffset("version:N", sort=options["versions"])
     base = chart.encode(y=y, yOffset=offset, x=alt.X("value:Q", title=options["x"], axis=alt.Axis(tickCount=6)))
@@ -38,7 +43,7 @@ def two_bars(chart: Any, look: Look, options: Options) -> Any:
         color=colour.scale(alt.Scale(domain=options["versions"], range=colours)),
     )
     text = base.mark_text(align="left", dx=4, fontSize=look.size - 2).encode(text=alt.Text("value:Q", format=".2f"))
-    return (bar + text).properties(width=look.width_of(options), height=alt.Step(13))
+    return (bar + text).properties(width=look.width_of(options), height=alt.Step(13), padding=_FOR_NUMBERS)
 
 
 _ENDS = "datum.value < .2 ? 'low' : datum.value > .8 ? 'high' : ''"

@@ -56,7 +56,7 @@ def specification(name: str, look: Look, options: Mapping[str, Any]) -> dict[str
     found: dict[str, Any] = drawing(name)(alt.Chart(alt.NamedData("rows")), look, options).to_dict()
     # Labels belong to the width; small multiples cannot be fitted and leave room for theirs by themselves.
     fitted = {} if "facet" in found else {"autosize": {"type": "fit-x", "contains": "padding"}}
-    return {**found, **fitted, "config": look.config(), "padding": 2}
+    return {"padding": 2, **found, **fitted, "config": look.config()}
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from serving.pages import bulk_view
 from serving.pages.bulk_asked import SUBGROUPS, BulkAsked, following
 from serving.pages.bulk_oddities import HOW, outliers, sign_disagreements
 from serving.pages.bulk_sample import Sampler, beeswarm, dependence
+from serving.pages.case_view import class_name
 from serving.pages.feature_names import in_words
 from serving.pages.figures import Figure, figure_file
 from serving.pages.kept_views import KeptViews, longest
@@ -149,7 +150,7 @@ def _fields(view: BulkView) -> list[dict[str, Any]]:
     for name, label, choices in _FIELDS:
         value = getattr(view.asked, name) or ""
         known = view.choices[choices]
-        written = in_words if name == "feature" else words
+        written = {"feature": in_words, "therapy_class": class_name}.get(name, words)
         options = [(one, written(one)) for one in (known if value in ("", *known) else [value, *known])]
         found.append({"name": name, "label": label, "kind": "choice", "value": value, "options": options})
     return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from features.errors import Refusal
 from features.histology import row as histology_row
 from serving.pages.case_view import class_name
+from serving.pages.feature_names import in_words
 from serving.pages.foreign_text import foreign
 from serving.pages.log_query import CHOICES, ROWS, Asked
 from serving.pages.number_text import words
@@ -106,7 +107,7 @@ def fields_of(asked: Asked, choices: Mapping[str, Iterable[str]]) -> list[dict[s
         _chosen(asked, "outcome", "Outcome", CHOICES["outcome"], words),
         _chosen(asked, "decision", "Decision", CHOICES["decision"]),
         _chosen(asked, "review", "Review", REVIEWS),
-        _chosen(asked, "disagrees", "Against biology in", choices["disagrees"], words),
+        _chosen(asked, "disagrees", "Against biology in", choices["disagrees"], in_words),
         _chosen(asked, "caller", "Asked by", choices["caller"], foreign),
         _field(asked, "low", "Probability from", unit="0 to 1", hint="0.25"),
         _field(asked, "high", "Probability to", unit="0 to 1", hint="0.75"),
@@ -142,7 +143,7 @@ def chips_of(asked: Asked) -> list[tuple[str, str, str]]:
 
 
 def _chip(name: str, value: str) -> str:
-    written = {"therapy_class": class_name, "histology": _name}.get(name, words)
+    written = {"therapy_class": class_name, "histology": _name, "disagrees": in_words}.get(name, words)
     return foreign(written(value), 60)
 
 

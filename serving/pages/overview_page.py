@@ -20,4 +20,4 @@ def add_routes(pages: Pages) -> None:
 
 def overview(visit: Visit) -> Response:
     """Show what the log holds, and where to look."""
-    return visit.show("overview.html", counts=counts(visit.reader))
+    return visit.show("overview.html", counts=counts(visit.reader), behind=visit.reader.catch_up())

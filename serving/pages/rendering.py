@@ -11,6 +11,8 @@ from starlette.responses import HTMLResponse
 
 from models.intended_use import INTENDED_USE
 from serving.pages import number_text
+from serving.pages.case_view import class_name
+from serving.pages.feature_names import in_words
 from serving.pages.foreign_text import foreign
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ def templates() -> Environment:
         moment=number_text.moment,
         words=number_text.words,
         foreign=foreign,
+        feature_name=in_words,
+        class_name=class_name,
     )
     found.globals.update(
         INTENDED_USE=INTENDED_USE, SECTIONS=SECTIONS, STATIC=STATIC_ADDRESS, UNKNOWN=number_text.UNKNOWN

@@ -97,7 +97,8 @@ def _trained_and_promoted(family: str, console: Console) -> Path:
     console.rule(f"[bold]oncorespond promote {family}-response[/bold]")
     done = promote(f"{family}-response", force=True, why="the demo shows the way, not a model")
     console.print(
-        f"{done.pointer.name} version {done.pointer.version}: gate {done.verdict.verdict}, promoted in .demo/\n"
+        f"{done.pointer.name} version {done.pointer.version}: gate {done.verdict.verdict}; "
+        "promoted all the same, in .demo/ alone\n"
     )
     return run.report
 
@@ -121,5 +122,6 @@ def _next_steps(console: Console, reports: list[Path], seconds: float) -> None:
         shown(f"  {os.path.relpath(report)}", highlight=False)
     shown("\n  [bold]make serve[/bold]   asks these models over HTTP, and shows the pages: http://127.0.0.1:3000/audit")
     shown("  [bold]make ui[/bold]      the tracked runs in MLflow's pages")
+    shown("  [bold]source .venv/bin/activate; export ORP_MODELS=.demo/served-models[/bold]", highlight=False)
     shown("  [bold]oncorespond predict .demo/checkpoint.json --json[/bold]   the same answer for a machine")
     shown("  your own patients: docs/cohorts.md, then [bold]oncorespond train[/bold]")

@@ -207,7 +207,8 @@ def resolve_agent(spelling: str) -> str:
 def _unknown(spelling: str) -> UnknownAgent:
     close = dict.fromkeys(spellings()[hit] for hit in nearest(folded(spelling), spellings()))
     return UnknownAgent(
-        f"{seen_text(spelling)} is not an agent of the therapy vocabulary" + (", of which the nearest spellings are named here" if close else ""),
+        f"{seen_text(spelling)} is not an agent of the therapy vocabulary"
+        + (", of which the nearest spellings are named here" if close else ""),
         allowed=close or sorted(agents()),
         way_out="Give the non-proprietary name, or `class` when the agent is not recorded.",
     )

@@ -46,6 +46,10 @@ class CaseFindings:
 
 def findings_of(batch: Batch) -> CaseFindings:
     """Return the findings of the one case of a batch and their match with its therapy."""
+    return batch.reading("findings shown", _findings_of)
+
+
+def _findings_of(batch: Batch) -> CaseFindings:
     levels, recorded = batch.findings.levels, bool(batch.findings_recorded[0])
     _, kinds = assays(batch)
     tested = genes_tested_by(*kinds[0]) if recorded else None

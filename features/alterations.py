@@ -188,7 +188,15 @@ class AlterationsBuilder:
         return self.build_for(batch)
 
     def build_for(self, batch: Batch, family: str | None = None) -> FloatArray:
-        """Return the columns; those on the match with the therapy are NaN for a family that does not use them."""
+        """Return the columns; those on the match with the therapy are NaN for a family that does not use them.
+
+        A single case is shown as well as scored, so all its columns are worked out, once.
+        """
+        if batch.n == 1:
+            return batch.reading("columns of alterations", lambda one: self._built(one, None))
+        return self._built(batch, family)
+
+    def _built(self, batch: Batch, family: str | None) -> FloatArray:
         grid = np.empty((batch.n, len(COLUMNS)))
         facts, blood, assayed = facts_of(batch.findings.levels), from_blood(batch), assays(batch)
         found = counted(batch.findings, facts, batch.n, blood)

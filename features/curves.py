@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 
 from features.contract import Column
-from features.patient import PatientBuilder
+from features.patient import measured_shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ class CurvesBuilder:
 
     def show(self, batch: Batch, row: int) -> Sequence[Shown]:
         """Return the numbers themselves, as the patient builder shows them."""
-        return [shown for shown in PatientBuilder().show(batch, row) if shown.feature in _FEATURES]
+        return measured_shown(batch, row, _FEATURES)
 
     def warnings(self, batch: Batch, row: int) -> Sequence[str]:  # noqa: ARG002 - the patient builder warns
         """Return nothing."""

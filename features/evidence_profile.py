@@ -14,12 +14,14 @@ import numpy as np
 from features.driver_classes import Reading, read
 from features.finding_levels import genes_tested_by
 from features.matching import covers, needs_of
-from features.mismatch_repair import status_of, votes_of
+from features.mismatch_repair import status_in
 from features.prior_history import lines_of
 from features.regimens import regimen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from features.batch import Batch, FloatArray, IntArray
     from features.case import Alteration
@@ -216,7 +218,7 @@ def mmr_level(batch: Batch) -> IntArray:
     texts = (batch.texts[f"mmr.{name}"] for name in _MMR_TEXTS)
     if not any(column.levels for column in texts) and _all_unknown(batch.numbers["mmr.msi_ngs_score"]):
         return np.zeros(batch.n, dtype=np.int64)
-    deficient = status_of(votes_of(batch)).deficient
+    deficient = status_in(batch).deficient
     return np.where(np.isnan(deficient), 0, 1 + np.nan_to_num(deficient)).astype(np.int64)
 
 
@@ -266,14 +268,19 @@ def line_level(batch: Batch) -> IntArray:
     return np.asarray(level, dtype=np.int64)
 
 
+def never_treated(batch: Batch) -> NDArray[np.bool_]:
+    """Return which cases had nothing before, for it says so; shape (n,)."""
+    lines, treated = batch.numbers["prior_lines"], batch.numbers["prior_systemic_therapy"]
+    return np.asarray((lines == 0) | (treated == 0), dtype=np.bool_)
+
+
 def priors_of(batch: Batch) -> list[tuple[str, ...] | None]:
     """Return the regimens given before, sorted; empty when there were none, None when they are not recorded."""
     levels, recorded = batch.priors.regimen.levels, batch.priors.recorded.tolist()
     found: list[list[str]] = [[] for _ in range(batch.n)]
     for row, code in zip(batch.priors.row.tolist(), batch.priors.regimen.codes.tolist(), strict=True):
         found[row].append(levels[code])
-    lines, treated = batch.numbers["prior_lines"], batch.numbers["prior_systemic_therapy"]
-    naive = ((lines == 0) | (treated == 0)).tolist()
+    naive = never_treated(batch).tolist()
     return [
         tuple(sorted(some)) if known or nothing else None
         for some, known, nothing in zip(found, recorded, naive, strict=True)

@@ -18,15 +18,15 @@ from features.evidence_profile import (
     Profile,
     line_level,
     mmr_level,
+    never_treated,
     pdl1_level,
-    priors_of,
     tmb_level,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from features.batch import Batch, IntArray
+    from features.batch import Batch, Coded, IntArray
 
 
 class Markers(NamedTuple):
@@ -82,15 +82,15 @@ def settings_of(batch: Batch, reduced: Callable[[Profile], Profile]) -> Settings
         Takes from a profile what is not asked for; profiles that are then the same are one.
     """
     histology, therapy = batch.texts["histology"], batch.texts["therapy"]
-    before, of_before = _coded(priors_of(batch))
+    before, of_before = _before(batch)
     lines = line_level(batch)
     key = (histology.codes + 1) * (len(therapy.levels) + 1) + therapy.codes + 1
     first, where = distinct((key * len(LINES) + lines) * len(before) + of_before)
     places: dict[Profile, int] = {}
     at = []
     for row in first.tolist():
-        names = (column.levels[column.codes[row]] if column.codes[row] >= 0 else "" for column in (histology, therapy))
-        whole = Profile(*names, line=LINES[lines[row]], prior=before[of_before[row]])
+        here, given = (_text(column, row) for column in (histology, therapy))
+        whole = Profile(here, given, line=LINES[lines[row]], prior=before[of_before[row]])
         at.append(places.setdefault(reduced(whole), len(places)))
     mmr, tmb, pdl1 = mmr_level(batch), tmb_level(batch), pdl1_level(batch)
     row_of, of_markers = distinct((mmr * len(TMB_LEVELS) + tmb) * len(PDL1_LEVELS) + pdl1)
@@ -98,9 +98,25 @@ def settings_of(batch: Batch, reduced: Callable[[Profile], Profile]) -> Settings
     return Settings(list(places), np.array(at, dtype=np.int64)[where], markers, of_markers)
 
 
-def _coded(
-    values: Sequence[tuple[str, ...] | None],
-) -> tuple[list[tuple[str, ...] | None], IntArray]:
-    seen: dict[tuple[str, ...] | None, int] = {}
-    codes = [seen.setdefault(value, len(seen)) for value in values]
-    return list(seen), np.array(codes, dtype=np.int64)
+def _text(column: Coded, row: int) -> str:
+    code = int(column.codes[row])
+    return column.levels[code] if code >= 0 else ""
+
+
+def _before(batch: Batch) -> tuple[list[tuple[str, ...] | None], IntArray]:
+    """Return the distinct sorted lists of regimens given before, and each case's place; one alone is a level."""
+    priors = batch.priors
+    listed, levels = np.bincount(priors.row, minlength=batch.n), priors.regimen.levels
+    seen: dict[tuple[str, ...] | None, int] = {None: 0, (): 1}
+    said = priors.recorded | never_treated(batch)
+    codes = np.ones(batch.n, dtype=np.int64)
+    alone = np.array([seen.setdefault((name,), len(seen)) for name in levels], dtype=np.int64)
+    single = listed[priors.row] == 1
+    codes[priors.row[single]] = alone[priors.regimen.codes[single]]
+    several: dict[int, list[str]] = {}
+    for row, code in zip(priors.row[~single].tolist(), priors.regimen.codes[~single].tolist(), strict=True):
+        several.setdefault(row, []).append(levels[code])
+    for row, names in several.items():
+        codes[row] = seen.setdefault(tuple(sorted(names)), len(seen))
+    codes[~said] = 0
+    return list(seen), codes

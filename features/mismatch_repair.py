@@ -114,6 +114,11 @@ def _vote_of(batch: Batch, path: str) -> FloatArray:
     return coded.gather(lambda level: _VOTES.get(level, 0.0), unknown=0.0)
 
 
+def status_in(batch: Batch) -> Status:
+    """Return the status of each case of a batch; see :func:`status_of`."""
+    return batch.reading("mismatch repair", lambda one: status_of(votes_of(one)))
+
+
 def status_of(votes: Votes) -> Status:
     """Decide: majority of IHC, PCR and NGS; the reported status where none of them decides; a tie is unknown.
 
@@ -151,12 +156,12 @@ class MismatchRepairBuilder:
 
     def build(self, batch: Batch) -> FloatArray:
         """Return the two columns, shape (n, 2)."""
-        status = status_of(votes_of(batch))
+        status = status_in(batch)
         return np.array((status.deficient, status.conflict)).T.copy()
 
     def show(self, batch: Batch, row: int) -> Sequence[Shown]:
         """Return the status with its confidence and every test behind it."""
-        status = status_of(votes_of(batch))
+        status = status_in(batch)
         deficient, conflict = status.deficient[row], bool(status.conflict[row])
         tests = _tests(batch, row)
         value = None if np.isnan(deficient) else "deficient" if deficient else "proficient"
@@ -170,7 +175,7 @@ class MismatchRepairBuilder:
 
     def warnings(self, batch: Batch, row: int) -> Sequence[str]:
         """Warn when two tests disagree."""
-        status = status_of(votes_of(batch))
+        status = status_in(batch)
         if not status.conflict[row]:
             return ()
         outcome = "the status is unknown" if np.isnan(status.deficient[row]) else "the majority decides"

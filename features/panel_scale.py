@@ -82,6 +82,10 @@ def counted(finding: Alteration) -> bool:
 
 def on_common_scale(batch: Batch) -> PanelTmb:
     """Return tissue TMB of a batch on the common scale; blood and unknown are NaN."""
+    return batch.reading("TMB on the common scale", _on_common_scale)
+
+
+def _on_common_scale(batch: Batch) -> PanelTmb:
     reported = batch.numbers["tmb.mut_per_mb"]
     coded = batch.texts["assay.panel"]
     rows = np.array([*map(_panel_row, coded.levels), _UNCALIBRATED])[coded.codes]

@@ -191,6 +191,11 @@ class PatientBuilder:
         return cls()
 
 
+def measured_shown(batch: Batch, row: int, features: frozenset[str]) -> list[Shown]:
+    """Return how some of the measured features of one case are shown."""
+    return [_shown_number(item, float(batch.numbers[item.path][row])) for item in MEASURED if item.feature in features]
+
+
 def _shown_number(item: Measured, value: float) -> Shown:
     sources, unit = (item.source,) if item.source else (), _UNIT_SAID.get(item.unit, item.unit)
     if math.isnan(value):

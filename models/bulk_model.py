@@ -32,9 +32,10 @@ class TermsAlone(Terms):
 
     def contributions(self, inputs: Inputs) -> Contributions:
         """Take z apart into the evidence and all the rest."""
-        rest, spread = np.zeros(inputs.n), np.zeros(inputs.n)
+        rest, spread, standardised = np.zeros(inputs.n), np.zeros(inputs.n), None
         if self.linear is not None:
-            rest += self.linear.standardised(inputs.matrix) @ self.linear.coefficients
+            standardised = self.linear.standardised(inputs.matrix)
+            rest += standardised @ self.linear.coefficients
         if self.boosted is not None:
             outputs = self.boosted.outputs(inputs.matrix)
             rest += outputs.mean(axis=0) - self.boosted.mean
@@ -42,7 +43,7 @@ class TermsAlone(Terms):
         evidence, parts = np.zeros(inputs.n), np.zeros((inputs.n, 0))
         if inputs.evidence is not None and self.evidence_weight is not None:
             evidence = self.evidence_weight * (inputs.evidence.log_odds - self.evidence_mean)
-        return Contributions(rest[:, None], evidence, parts, spread)
+        return Contributions(rest[:, None], evidence, parts, spread, standardised)
 
 
 @dataclass(frozen=True, eq=False)

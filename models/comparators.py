@@ -155,6 +155,8 @@ def comparator_flags(batch: Batch, row: int) -> dict[str, Any]:
 
 def _only(batch: Batch, row: int) -> Batch:
     """Return one case with the columns that the rivals read; the cost does not depend on the size of the batch."""
+    if batch.n == 1:
+        return batch
     texts = {path: batch.texts[path] for path in _TEXTS_READ}
     coded = {path: (int(column.codes[row]), column.levels) for path, column in texts.items()}
     first, last = np.searchsorted(batch.priors.row, [row, row + 1])

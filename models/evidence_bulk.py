@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from features.evidence_profile import as_seen
 from features.evidence_settings import settings_of
@@ -260,15 +261,10 @@ def gene_sets(batch: Batch) -> tuple[list[frozenset[Finding]], IntArray]:
     width = packed.shape[1]
     if not width:
         return [frozenset()], np.zeros(batch.n, dtype=np.int64)
-    whole = packed.tobytes()
-    places: dict[bytes, int] = {}
-    first: list[int] = []
-    where = np.empty(batch.n, dtype=np.int64)
-    for row in range(batch.n):
-        key = whole[row * width : (row + 1) * width]
-        place = places.setdefault(key, len(first))
-        if place == len(first):
-            first.append(row)
-        where[row] = place
+    whole = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), batch.n, [None, pa.py_buffer(packed)])
+    encoded = whole.dictionary_encode()  # by hash: no sorting
+    where = np.asarray(encoded.indices.to_numpy(), dtype=np.int64)
+    first = np.empty(len(encoded.dictionary), dtype=np.int64)
+    first[where[::-1]] = np.arange(batch.n)[::-1]
     findings = [one for _, one in of_gene.values()]
-    return [frozenset(findings[g] for g in np.flatnonzero(seen[row]).tolist()) for row in first], where
+    return [frozenset(findings[g] for g in np.flatnonzero(seen[row]).tolist()) for row in first.tolist()], where

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from models.calibration import AffineCalibration
     from models.inputs import FeatureLike, FloatArray, Inputs
     from models.interval import IntervalVariance
-    from models.terms import Terms
+    from models.terms import Contributions, Terms
 
 LARGEST_GAP = 1e-9
 """Log-odds that base + contributions may differ from the served log-odds (design: architecture.md)."""
@@ -93,7 +93,7 @@ def score(
         phi = np.concatenate([calibration.a * found.evidence[:, None], phi], axis=1)
     _adds_up(log_odds, base, phi)
     p = logistic(log_odds)
-    of_terms = _variance(inputs, terms, interval, found.boosted_spread, p * (1 - p))
+    of_terms = _variance(inputs, terms, interval, found, p * (1 - p))
     variance = calibration.a**2 * of_terms + calibration.variance(z)
     low, high = bounds(log_odds, variance)
     ends = logistic(np.stack([log_odds, low, high]))
@@ -101,9 +101,9 @@ def score(
 
 
 def _variance(
-    inputs: Inputs, terms: Terms, interval: IntervalVariance, spread: FloatArray, information: FloatArray
+    inputs: Inputs, terms: Terms, interval: IntervalVariance, found: Contributions, information: FloatArray
 ) -> FloatArray:
-    total = spread + interval.of_unknown_inputs(inputs.matrix)
+    total = found.boosted_spread + interval.of_unknown_inputs(inputs.matrix)
     none_seen = np.zeros((inputs.n, 1))
     of_setting, from_mean = np.full(inputs.n, interval.between_settings), np.zeros(inputs.n)
     if inputs.evidence is not None and terms.evidence_weight is not None:
@@ -113,8 +113,8 @@ def _variance(
     if inputs.histology_cases is not None:
         between = np.full(inputs.n, interval.between_histologies)
         total = total + left(between, inputs.histology_cases, information)
-    if terms.linear is not None:
-        total = total + interval.of_linear(terms.linear.standardised(inputs.matrix), from_mean)
+    if found.standardised is not None:
+        total = total + interval.of_linear(found.standardised, from_mean)
     return np.asarray(total, dtype=np.float64)
 
 

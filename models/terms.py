@@ -34,12 +34,15 @@ class Contributions:
         Shape (n, k): the same by part of the evidence; a row sums to ``evidence``.
     boosted_spread
         Shape (n,): variance of z over the K boosters.
+    standardised
+        Shape (n, p): the columns as the linear term reads them, which its variance reads too; None without one.
     """
 
     columns: FloatArray
     evidence: FloatArray
     parts: FloatArray
     boosted_spread: FloatArray
+    standardised: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,17 +70,18 @@ class Terms:
 
     def contributions(self, inputs: Inputs) -> Contributions:
         """Take z apart; ``z = base + evidence + columns.sum(axis=1)``."""
-        columns, spread = np.zeros(inputs.matrix.shape), np.zeros(inputs.n)
+        columns, spread, standardised = np.zeros(inputs.matrix.shape), np.zeros(inputs.n), None
         if self.linear is not None:
-            columns = self.linear.contributions(inputs.matrix)
+            standardised = self.linear.standardised(inputs.matrix)
+            columns = standardised * self.linear.coefficients
         if self.boosted is not None:
             of_boosters, spread = self.boosted.contributions(inputs.matrix)
             columns = columns + of_boosters
         if inputs.evidence is None or self.evidence_weight is None:
-            return Contributions(columns, np.zeros(inputs.n), np.zeros((inputs.n, 0)), spread)
+            return Contributions(columns, np.zeros(inputs.n), np.zeros((inputs.n, 0)), spread, standardised)
         evidence = self.evidence_weight * (inputs.evidence.log_odds - self.evidence_mean)
         parts = self.evidence_weight * (inputs.evidence.parts - self.part_means)
-        return Contributions(columns, evidence, parts, spread)
+        return Contributions(columns, evidence, parts, spread, standardised)
 
     def z(self, inputs: Inputs) -> FloatArray:
         """Return z, shape (n,)."""

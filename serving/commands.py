@@ -31,7 +31,7 @@ def predict(
 
     Example: [bold]oncorespond predict docs/examples/checkpoint.json[/bold]
 
-    With [bold]"therapies": \\[...][/bold] in place of "therapy", every therapy is answered, in order.
+    With [bold]"therapies": \[...][/bold] in place of "therapy", every therapy is answered, in order.
     """
     from features.commands_explain import read_case_file
     from serving.body import cases_of

@@ -40,7 +40,7 @@ def serve(
     from serving.worker import ACKNOWLEDGED
 
     demo = DEMO / "served-models"
-    if or_demo and not models_folder().is_dir() and demo.is_dir():
+    if or_demo and demo.is_dir() and (not models_folder().is_dir() or models_folder().samefile(demo)):
         synthetic = dev = True
         _use_demo(demo)
     _make_absolute()
@@ -61,7 +61,7 @@ def _use_demo(models: Path) -> None:
     os.environ["ORP_MODELS"] = str(models)
     os.environ.setdefault("ORP_KEYS", str(DEMO / "keys"))
     os.environ.setdefault("ORP_DATABASE_URL", f"sqlite:///{DEMO / 'audit' / 'audit.db'}")
-    typer.echo("no promoted models here: serving the SYNTHETIC ones of the demo")
+    typer.echo("no promoted models but the SYNTHETIC ones of the demo: serving those")
 
 
 def _make_absolute() -> None:

@@ -10,6 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from serving.comparator_names import COMPARATOR_NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -120,7 +122,7 @@ def _comparators(comparators: Mapping[str, Any]) -> Iterable[RenderableType]:
     if comparators:
         yield Text("\nfor comparison", style="dim")
     for name, value in comparators.items():
-        yield Text(f"  {name.replace('_', ' ')}: {_word(value)}")
+        yield Text(f"  {COMPARATOR_NAMES.get(name, name.replace('_', ' '))}: {_word(value)}")
 
 
 def _word(value: Any) -> str:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,9 @@ def load(port: int, path: str, requests: Path, token: str, count: int, connectio
 
 @contextmanager
 def _running(words: list[str], port: int, folder: Path) -> Iterator[psutil.Process]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # mlflow looks for its server there
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **quiet, "PATH": path, "PYTHONPATH": str(ROOT)}
     with (folder / "server.log").open("w") as log:
         run = subprocess.Popen(words, cwd=folder, env=environment, stdout=log, stderr=log)
     tree = psutil.Process(run.pid)
@@ -131,8 +133,9 @@ def _running(words: list[str], port: int, folder: Path) -> Iterator[psutil.Proce
             time.sleep(0.2)
         yield tree
     finally:
-        for process in (*tree.children(recursive=True), tree):
-            process.kill()
+        with suppress(psutil.NoSuchProcess):
+            for process in (*tree.children(recursive=True), tree):
+                process.kill()
         run.wait()
 
 
@@ -156,7 +159,7 @@ def measured(tree: psutil.Process, port: int, path: str, requests: Path, token: 
     return {**found, "server_cpu_ms": 1000 * (cpu_s(tree) - before) / count}
 
 
-def _of_the_app(place: Path, folder: Path, requests: Path, count: int, single: int) -> dict[str, dict[str, Any]]:
+def of_the_app(place: Path, folder: Path, requests: Path, count: int, single: int) -> dict[str, dict[str, Any]]:
     (folder / "app.py").write_text(APP)
     port, log = free_port(), folder / f"log-{os.getpid()}"
     log.mkdir()
@@ -241,12 +244,17 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=300, help="answers whose parts are timed; 0 for none")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    _tell(figures(asked), asked.json)
+
+
+def figures(asked: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Measure all that was asked for, one after the other."""
     folder = asked.folder.resolve()
     place = write_bench(folder / "artefact").parent
     work = folder / "work"
     work.mkdir(exist_ok=True)
     requests = bodies(work)
-    found = _of_the_app(place, work, requests, asked.count, asked.single)
+    found = of_the_app(place, work, requests, asked.count, asked.single)
     if not asked.no_service:
         found |= _of_the_service(place, work, requests, asked.count, asked.single)
     if not asked.no_mlflow:
@@ -255,7 +263,7 @@ def main() -> None:
         from tests.service_parts import parts
 
         found["parts, CPU ms"] = parts(place, work, requests, asked.parts)
-    _tell(found, asked.json)
+    return found
 
 
 def _tell(found: dict[str, dict[str, Any]], as_json: bool) -> None:

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -189,4 +190,33 @@ def test_an_unwritable_head_file_is_caught_up(tmp_path: Path) -> None:
     heads.rmdir()
     assert auditor.ready()
     assert heads.read_text().count("\n") == 1
+    auditor.close()
+
+
+def test_alone_nobody_waits_and_together_one_commit_is_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from serving.audit import group_commit
+
+    monkeypatch.setattr(group_commit, "GATHERED_S", 30.0)
+    auditor = open_log(tmp_path)
+    began = time.monotonic()
+    with auditor.coming():
+        auditor.record_prediction(entry())
+    assert time.monotonic() - began < 15, "nobody else is coming: it does not wait"
+
+    all_are_coming = threading.Barrier(3)
+
+    def answering(number: int) -> None:
+        with auditor.coming():
+            all_are_coming.wait(30)
+            time.sleep(0.2 * number)  # some are computed while others wait for their commit
+            auditor.record_prediction(entry())
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(answering, range(3)))
+    with auditor.database.reading() as connection:
+        heads = connection.exec_driver_sql("SELECT count FROM heads ORDER BY count").scalars().all()
+    assert heads == [1, 4], "three records, one commit"
+    assert verdict_of(auditor).good
     auditor.close()

@@ -42,7 +42,7 @@ NONE = Options("none", block=GRANULE)
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bulk") / "artifact"
-    save_artifact(fit_small("checkpoint"), folder)
+    save_artifact(fit_small("checkpoint", 250), folder)
     return folder
 
 
@@ -214,7 +214,7 @@ def _children(parent: int) -> list[int]:
     return [one.pid for one in below if "spawn_main" in " ".join(one.cmdline())]
 
 
-@pytest.mark.slow
+@pytest.mark.soak  # starts a cluster: 26 s; tests/test_distributed.py loses a Dask worker in every run
 def test_dask_finishes_when_one_of_two_workers_is_killed(
     many: Path, artifact: Path, expected_many: Path, tmp_path: Path
 ) -> None:

@@ -1,6 +1,6 @@
 """The service under inputs that nobody thought of: schemathesis reads the OpenAPI document and sends what it allows.
 
-``ORP_FUZZ_EXAMPLES`` says how many per route and phase (default 30, 500 and more in all; ``make soak`` 300, 5,000 and more).
+``ORP_FUZZ_EXAMPLES`` says how many per route and phase (default 30, 500 and more in all; ``make soak`` 300, so 5,000).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from features.errors import Refusal
 from features.histology import row as histology_row
 from features.therapy_classes import classes
+from serving.comparator_names import COMPARATOR_NAMES
 from serving.pages.foreign_text import foreign
 from serving.pages.number_text import number
 from serving.pages.scales import UNIT, logistic, wilson
@@ -16,13 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from serving.audit.reading import Logged
-
-COMPARATOR_NAMES = {
-    "tmb_10_or_more": "TMB of 10 mut/Mb or more",
-    "msi_high_or_tmb_10": "MSI-high, or TMB of 10 or more",
-    "loris_pan_cancer": "LORIS, pan-cancer",
-    "loris_nsclc": "LORIS, NSCLC",
-}
 
 BEST_RESPONSES = {
     "CR": "complete response",

@@ -18,7 +18,7 @@ from serving.pages.log_query import matching, months_of
 from serving.pages.number_text import words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.responses import Response
 
@@ -146,12 +146,14 @@ _FIELDS = (
 
 def _fields(view: BulkView) -> list[dict[str, Any]]:
     """Return the fields of the filter, as the macro takes them."""
+    written: dict[str, Callable[[str], str]] = {"feature": in_words, "therapy_class": class_name}
     found = []
     for name, label, choices in _FIELDS:
         value = getattr(view.asked, name) or ""
         known = view.choices[choices]
-        written = {"feature": in_words, "therapy_class": class_name}.get(name, words)
-        options = [(one, written(one)) for one in (known if value in ("", *known) else [value, *known])]
+        options = [
+            (one, written.get(name, words)(one)) for one in (known if value in ("", *known) else [value, *known])
+        ]
         found.append({"name": name, "label": label, "kind": "choice", "value": value, "options": options})
     return found
 

@@ -14,7 +14,7 @@ from serving.pages.log_query import CHOICES, ROWS, Asked
 from serving.pages.number_text import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from starlette.responses import Response
 
@@ -143,8 +143,8 @@ def chips_of(asked: Asked) -> list[tuple[str, str, str]]:
 
 
 def _chip(name: str, value: str) -> str:
-    written = {"therapy_class": class_name, "histology": _name, "disagrees": in_words}.get(name, words)
-    return foreign(written(value), 60)
+    written: dict[str, Callable[[str], str]] = {"therapy_class": class_name, "histology": _name, "disagrees": in_words}
+    return foreign(written.get(name, words)(value), 60)
 
 
 def _usual(name: str) -> str | None:

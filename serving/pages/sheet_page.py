@@ -63,6 +63,15 @@ FACTS: tuple[tuple[str, str, str], ...] = (
 """What of a case a tumour board reads first, where it is known: path, name, unit."""
 
 
+TARGETS = {
+    "unmatched": "target not found",
+    "wrong_class": "target altered in another class",
+    "untested": "target not tested",
+    "not_detected": "target not detected in blood",
+}
+"""What an option says of the alteration that it is chosen by (``match.status``); a match says nothing."""
+
+
 @dataclass(frozen=True)
 class Option:
     """One therapy of the ranking."""
@@ -75,6 +84,7 @@ class Option:
     high: float
     arm: Arm | None
     undone_by: str
+    target: str
     asked: bool
 
 
@@ -176,5 +186,6 @@ def _options(entries: Sequence[Mapping[str, Any]], here: str) -> Iterator[Option
             high=answer["interval"]["high"],
             arm=arms[0] if arms else None,
             undone_by=", ".join(foreign(one, 40) for one in entry["undone_by"]["present"]),
+            target=TARGETS.get(entry["match"]["status"], ""),
             asked=name == here,
         )

@@ -1,4 +1,4 @@
-"""``python -m tests.bench [--parts abcdef] [--largest N]``: measure, keep the history, write docs/benchmarks.md."""
+"""``python -m tests.bench [--parts abcde] [--largest N]``: measure, keep the history, write docs/benchmarks.md."""
 
 from __future__ import annotations
 

@@ -69,8 +69,12 @@ class Labels(FunctionTransformer):
 
 def column_transformer() -> ColumnTransformer:
     """The scikit-learn pipeline."""
-    numbers = make_pipeline(FunctionTransformer(np.log1p), SimpleImputer(add_indicator=True, keep_empty_features=True), StandardScaler())
-    hinge = make_pipeline(FunctionTransformer(lambda x: np.maximum(x - 10.0, 0.0)), SimpleImputer(keep_empty_features=True))
+    numbers = make_pipeline(
+        FunctionTransformer(np.log1p), SimpleImputer(add_indicator=True, keep_empty_features=True), StandardScaler()
+    )
+    hinge = make_pipeline(
+        FunctionTransformer(lambda x: np.maximum(x - 10.0, 0.0)), SimpleImputer(keep_empty_features=True)
+    )
     return ColumnTransformer(
         [
             ("histology", Labels(_levels_of), ["histology"]),

@@ -65,15 +65,18 @@ class Nothing:
 
 @contextmanager
 def _server(words: list[str], port: int, folder: Path) -> Iterator[psutil.Process]:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "BENTOML_DO_NOT_TRACK": "True"}
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # MLflow calls uvicorn by name
+    paths = {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "PATH": programs}
+    environment = {**os.environ, **paths, "BENTOML_DO_NOT_TRACK": "True"}
     with (folder / "server.log").open("w") as log:
         run = subprocess.Popen(words, cwd=folder, env=environment, stdout=log, stderr=log)
     try:
         _answers(port, run)
         yield psutil.Process(run.pid)
     finally:
-        for process in (*psutil.Process(run.pid).children(recursive=True), psutil.Process(run.pid)):
-            process.kill()
+        if run.poll() is None:
+            for process in (*psutil.Process(run.pid).children(recursive=True), psutil.Process(run.pid)):
+                process.kill()
         run.wait()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,6 +80,10 @@ def _title(case: Any) -> str:
     return f"{case.case_id or 'case'}: {row(case.histology).name}, {case_regimen(case)}"
 
 
+_FONT_FROM_ELSEWHERE = re.compile(r"\s*@font-face \{[^}]*\}")
+"""Rich names a font on a public host; a picture of ours asks nobody, and falls back to the reader's monospace."""
+
+
 def _print(answers: list[dict[str, Any]], titles: list[str], picture: Path | None) -> None:
     from rich.console import Console
 
@@ -88,4 +93,5 @@ def _print(answers: list[dict[str, Any]], titles: list[str], picture: Path | Non
     for answer, title in zip(answers, titles, strict=True):
         console.print(shown_answer(answer, title))
     if picture is not None:
-        console.save_svg(str(picture), title="oncorespond predict")
+        drawn = console.export_svg(title="oncorespond predict")
+        picture.write_text(_FONT_FROM_ELSEWHERE.sub("", drawn), encoding="utf-8")

@@ -1,6 +1,6 @@
 """An hour of load: memory stays flat, every answer is 200 and in the log; tokens that count once, under load.
 
-``ORP_SOAK_SECONDS`` is the length (3,600). An hour writes about 2 GB of log into the temporary folder.
+``ORP_SOAK_SECONDS`` is the length (3,600); below 180 all of it is warming up. An hour writes about 2 GB of log.
 """
 
 from __future__ import annotations

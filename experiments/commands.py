@@ -62,9 +62,15 @@ def promote(
     version: Annotated[str, typer.Option(help="Version number or alias.")] = "challenger",
     force: Annotated[bool, typer.Option(help="Promote against the gate; needs --why.")] = False,
     why: Annotated[str, typer.Option(help="The reason of a forced promotion; it is recorded.")] = "",
+    alias: Annotated[str, typer.Option(help="champion is served; challenger answers in shadow.")] = "champion",
+    models: Annotated[
+        Path | None, typer.Option(help="Where it is put; by default $ORP_MODELS, for a challenger its challengers.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let the gate decide, then put the model where the service finds it ($ORP_MODELS, default ./served-models).
+
+    With --alias challenger it is put where the service's shadow mode looks ($ORP_MODELS/challengers).
 
     Example: oncorespond promote checkpoint-response --version 3
     """
@@ -72,7 +78,7 @@ def promote(
 
     from experiments.promotion import promote as promoted
 
-    done = promoted(name, version, force=force, why=why)
+    done = promoted(name, version, alias=alias, force=force, why=why, models=models)
     if as_json:
         typer.echo(json.dumps({"pointer": asdict(done.pointer), "gate": asdict(done.verdict), "forced": done.forced}))
         return

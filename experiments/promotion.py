@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from experiments.config import GateSettings
 from experiments.gate import GateVerdict, decide
 from experiments.settings_reader import read_settings
-from features.errors import Refusal, listed
-from models.pointer import Pointer, models_folder
+from features.errors import Refusal, listed, seen_text
+from models.pointer import CHALLENGERS, Pointer, models_folder
 from models.pointer import promote as point
 from training.tracking import CHALLENGER, CHAMPION, fetch, find_version, set_alias, store_uri
 
@@ -28,6 +28,12 @@ class GateRefused(Refusal):
 
     code = "gate_refused"
     exit_code = 4
+
+
+class UnknownAlias(Refusal):
+    """A model is promoted as champion or as challenger, nothing else."""
+
+    code = "unknown_alias"
 
 
 class SyntheticChampion(Refusal):
@@ -62,18 +68,19 @@ def promote(
     name, version
         Registered name; a version number or an alias.
     alias
-        ``champion`` is what the service serves.
+        ``champion`` is what the service serves; a ``challenger`` answers in shadow.
     force, why
         Promote against the gate's verdict; the reason is required and recorded on the version.
     models
-        The folder of promoted models; ``$ORP_MODELS`` or ``./served-models`` when not given.
+        The folder of promoted models; ``$ORP_MODELS`` or ``./served-models`` when not given, and its folder
+        ``challengers`` for a challenger.
 
     Raises
     ------
-    RunNotFound, GateRefused, SyntheticChampion, PromotionRefused
+    RunNotFound, GateRefused, UnknownAlias, SyntheticChampion, PromotionRefused
     """
     found = find_version(name, version)
-    target = models_folder(models)
+    target = _target(alias, models)
     _refuse_synthetic(found, alias, target)
     if force and not why:
         raise GateRefused("a forced promotion needs its reason", record=name, way_out="Add --why TEXT.")
@@ -86,6 +93,17 @@ def promote(
     tags = {"gate.verdict": verdict.verdict, **({"gate.forced_why": why} if force else {})}
     set_alias(name, alias, str(found.version), tags)
     return Promotion(pointer, verdict, force)
+
+
+def _target(alias: str, models: Path | None) -> Path:
+    """Return where a model of this alias is put; a challenger never stands where the served models are."""
+    if alias not in (CHAMPION, CHALLENGER):
+        raise UnknownAlias(
+            f"{seen_text(alias)} is nothing that the service looks for", field="alias", allowed=(CHAMPION, CHALLENGER)
+        )
+    if models is None and alias == CHALLENGER:
+        return models_folder() / CHALLENGERS
+    return models_folder(models)
 
 
 def _refuse_synthetic(found: ModelVersion, alias: str, target: Path) -> None:

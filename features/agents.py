@@ -207,9 +207,9 @@ def resolve_agent(spelling: str) -> str:
 def _unknown(spelling: str) -> UnknownAgent:
     close = dict.fromkeys(spellings()[hit] for hit in nearest(folded(spelling), spellings()))
     return UnknownAgent(
-        f"{seen_text(spelling)} is not an agent of the therapy vocabulary"
-        + (", of which the nearest spellings are named here" if close else ""),
+        f"{seen_text(spelling)} is not an agent of the therapy vocabulary",
         allowed=close or sorted(agents()),
+        nearest=bool(close),
         way_out="Give the non-proprietary name, or `class` when the agent is not recorded.",
     )
 

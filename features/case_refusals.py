@@ -75,6 +75,7 @@ def _refusal(detail: ErrorDetails, record: type[BaseModel]) -> CaseRefusal:
             field=field,
             allowed=context.get("allowed", ()),
             way_out=context.get("way_out"),
+            nearest=context.get("nearest", False),
         )
     if kind == "literal_error":
         allowed = [part.strip(" '") for part in context["expected"].replace(" or ", ", ").split(", ")]

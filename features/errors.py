@@ -64,6 +64,8 @@ class Refusal(Exception):
         Valid values, or the nearest of them.
     way_out
         What the user can do.
+    nearest
+        Whether ``allowed`` are the nearest spellings, among many more that are allowed.
     """
 
     code: ClassVar[str] = "refused"
@@ -79,8 +81,10 @@ class Refusal(Exception):
         record: str | None = None,
         allowed: Iterable[object] = (),
         way_out: str | None = None,
+        nearest: bool = False,
     ) -> None:
         self.message = message
+        self.nearest = nearest
         self.field = field
         self.record = record
         self.allowed = tuple(allowed)
@@ -92,7 +96,7 @@ class Refusal(Exception):
         more = bool(self.allowed or self.way_out)
         parts = [(f"{where}: " if where else "") + (_sentence(self.message) if more else self.message)]
         if self.allowed:
-            parts.append(f"Allowed: {listed(self.allowed)}.")
+            parts.append(f"{'Nearest' if self.nearest else 'Allowed'}: {listed(self.allowed)}.")
         if self.way_out:
             parts.append(self.way_out)
         return " ".join(parts)

@@ -231,5 +231,6 @@ def _unknown(text: str) -> UnknownHistology:
     return UnknownHistology(
         f"{seen_text(text)} is no OncoTree code or name",
         allowed=[f"{code} ({_rows()[code].name})" for code in dict.fromkeys(close)],
+        nearest=True,
         way_out="See `features/vocabularies/histologies.csv`, or give the code of the parent or tissue.",
     )

@@ -123,8 +123,9 @@ class HistologyBuilder:
         code = _text(batch.texts["histology"], row)
         found = []
         if self.cases and self.cases.get(code, 0) < self.least_cases:
-            known = ", ".join(self._levels_of(code)) or "none of its levels"
-            found.append(f"histology_sparse: {code} has {self.cases.get(code, 0)} training cases; counted as {known}")
+            known = ", ".join(self._levels_of(code))
+            counted = f"counted as {known}" if known else "its tissue has too few too, so the histology tells nothing here"
+            found.append(f"histology_sparse: {code} has {self.cases.get(code, 0)} training cases; {counted}")
         before = _text(batch.texts["histology_at_diagnosis"], row)
         if before and before != code:
             found.append(f"histology_changed: {before} at diagnosis, {code} now")

@@ -82,6 +82,9 @@ def _about_the_case(answers: Answers, row: int, shown: Mapping[str, Shown]) -> I
     of_class = rules.class_cases.get(facts.therapy_class, 0)
     if of_class < settings.fewest_class_cases and "therapy_class_unknown" not in answers.reason_codes(row):
         yield reason("therapy_class_rare", therapy_class=facts.therapy_class, cases=of_class)
+    age = float(answers.batch.numbers["patient.age_years"][row])
+    if settings.youngest_years is not None and age < settings.youngest_years:  # NaN, an unknown age, is not below
+        yield reason("younger_than_asked", youngest=f"{settings.youngest_years:g}", age=f"{age:g}")
     if outside := _outside(answers, row, far=False):
         yield reason("outside_observed_range", features=listed(outside))
     if settings.wide_interval < (width := _width(answers, row)) <= settings.widest_interval:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MODELS_VARIABLE = "ORP_MODELS"
 DEFAULT_MODELS = "served-models"
 
+CHALLENGERS = "challengers"
+"""Folder within that of the promoted models: what answers in shadow."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

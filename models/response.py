@@ -172,6 +172,19 @@ class Answers:
         """Shape (n,): True where the status is ``predicted``."""
         return np.asarray(~np.logical_or.reduce(list(self.abstains.values())), dtype=np.bool_)
 
+    def only(self, row: int) -> Answers:
+        """Return the answer of one case, as that of case 0: words for one case need not carry the others along."""
+        if self.n == 1:
+            return self
+        here = slice(row, row + 1)
+        return Answers(
+            self.model,
+            self.batch.only(row),
+            self.inputs.take(np.array([row])),
+            self.scores.only(row),
+            {code: flags[here] for code, flags in self.abstains.items()},
+        )
+
     def reason_codes(self, row: int) -> list[str]:
         """Return the codes for which one case is abstained; empty when it is predicted."""
         return [code for code, flags in self.abstains.items() if flags[row]]

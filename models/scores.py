@@ -59,6 +59,21 @@ class Scores:
     phi: FloatArray
     parts: FloatArray
 
+    def only(self, row: int) -> Scores:
+        """Return the scores of one case."""
+        here = slice(row, row + 1)
+        return Scores(
+            self.z[here],
+            self.log_odds[here],
+            self.probability[here],
+            self.low[here],
+            self.high[here],
+            self.sd[here],
+            self.base,
+            self.phi[here],
+            self.parts[here],
+        )
+
 
 def gathering(features: Sequence[FeatureLike], columns: int) -> FloatArray:
     """Return the 0/1 matrix, shape (p, F), that sums the columns of each feature.

@@ -136,6 +136,9 @@ class ApplicabilitySettings:
         it lies outside at all.
     widest_interval, wide_interval
         Width in probability: abstain above the first, warn above the second.
+    youngest_years
+        Warn below this age: whom the question is about, not what was seen (a cohort may hold a few younger). None, as
+        in artefacts that were written before there was this setting: no rule.
     blood_negative
         What a blood-only sample without the target of a targeted therapy leads to: ctDNA may simply not be shed.
     """
@@ -149,6 +152,7 @@ class ApplicabilitySettings:
     widest_interval: float = 0.90
     wide_interval: float = 0.50
     blood_negative: Literal["abstain", "warn"] = "warn"
+    youngest_years: float | None = None
 
 
 @dataclass(frozen=True)

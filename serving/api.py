@@ -17,6 +17,7 @@ from serving.asked import asked_of, read_body
 from serving.audit.recorded import recorded_answers, recorded_answers_or_errors
 from serving.audit.refusals import AuditUnavailable
 from serving.body import batch_entries, bento_case, cases_of, read_entry, read_object
+from serving.errors import NoModelForTherapy
 from serving.front_page import front_page
 from serving.more_routes import add_more_routes
 from serving.one_shape import add_error_shape
@@ -86,7 +87,13 @@ async def _answered(
 
 def _predict(state: ServiceState, request: Request, body: bytes) -> dict[str, Any]:
     cases, several = cases_of(read_object(body))
-    answers = recorded_answers(state.ready_auditor(), state.ready_predictor(), cases, asked_of(request, body))
+    predictor = state.ready_predictor()
+    try:
+        answers = recorded_answers(state.ready_auditor(), predictor, cases, asked_of(request, body))
+    except NoModelForTherapy:
+        if several:  # asked only now: a repeated Idempotency-Key is answered even when a model was withdrawn meanwhile
+            predictor.refuse_unjudged(cases)
+        raise
     state.metrics.count_answers(answers)
     return {"answers": answers} if several else answers[0]
 

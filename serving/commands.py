@@ -38,7 +38,10 @@ def predict(
     from serving.body import cases_of
 
     cases, several = cases_of(read_case_file(case))
-    answers = _predictor(model).answers(cases)
+    predictor = _predictor(model)
+    if several:
+        predictor.refuse_unjudged(cases)
+    answers = predictor.answers(cases)
     for read, answer in zip(cases, answers, strict=True):
         answer["prediction_id"] = _content_id(read.model_dump_json(), answer)
     if as_json:

@@ -15,6 +15,7 @@ from serving.deadline import check_deadline
 from serving.errors import NoModelForTherapy, error_body
 from serving.identifiers import new_id
 from serving.served_models import load_served
+from serving.together import ScoredTogether
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,7 @@ class Scored:
     family
         Of the model that answered.
     answers, row
-        The scored batch and the row of this case in it.
+        The scored case, and its row there.
     """
 
     answer: dict[str, Any]
@@ -62,6 +63,7 @@ class Predictor:
 
     def __init__(self, by_family: dict[str, ResponseModel]) -> None:
         self.by_family = by_family
+        self._together = {family: _together(model) for family, model in by_family.items()}
 
     @classmethod
     def from_folder(cls, folder: Path, synthetic: bool) -> Predictor:
@@ -73,6 +75,21 @@ class Predictor:
             As :func:`serving.served_models.load_served`.
         """
         return cls(load_served(folder, synthetic))
+
+    def refuse_unjudged(self, cases: Sequence[Case]) -> None:
+        """Refuse a list of therapies of which one has no model, naming its place in the list.
+
+        Raises
+        ------
+        NoModelForTherapy
+            With the field ``therapies[i]``.
+        """
+        for place, case in enumerate(cases):
+            try:
+                self.model_for(case)
+            except NoModelForTherapy as refusal:
+                refusal.field = f"therapies[{place}]"
+                raise
 
     def describe(self) -> dict[str, Any]:
         """Return what is served: the ``model`` block of the answers, one per family."""
@@ -116,9 +133,10 @@ class Predictor:
             for start in range(0, len(places), BLOCK):
                 block = places[start : start + BLOCK]
                 check_deadline()
-                answers = self.by_family[family].answers(batch_of([cases[place] for place in block]))
-                for row, place in enumerate(block):
-                    found[place] = Scored(answer_of(answers, row, new_id()), family, answers, row)
+                answers, first = self._together[family]([cases[place] for place in block])
+                for row, place in enumerate(block, first):
+                    alone = answers.only(row)
+                    found[place] = Scored(answer_of(alone, 0, new_id()), family, alone, 0)
         return [found[place] for place in range(len(cases))]
 
     def answers_or_errors(self, entries: Sequence[Case | Refusal]) -> list[dict[str, Any]]:
@@ -139,6 +157,10 @@ class Predictor:
         except NoModelForTherapy as refusal:
             return refusal
         return None
+
+
+def _together(model: ResponseModel) -> ScoredTogether:
+    return ScoredTogether(lambda cases: model.answers(batch_of(cases)))
 
 
 def case_regimen(case: Case) -> str:

@@ -95,9 +95,10 @@ def read_rank(raw: Mapping[str, Any], predictor: Predictor) -> tuple[list[Case],
         )
     rest = {key: value for key, value in raw.items() if key != "limit"}
     if "therapy" in rest or "therapies" in rest:
-        cases, _ = cases_of(rest)
-        for case in cases:
-            predictor.model_for(case)
+        cases, several = cases_of(rest)
+        if several:
+            predictor.refuse_unjudged(cases)
+        predictor.model_for(cases[0])
         return cases, limit
     therapies = judged(predictor.by_family, JUDGED_BY)
     [case], _ = cases_of({**rest, "therapies": [therapies[0].model_dump(by_alias=True, exclude_none=True)]})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from features.errors import Refusal
-from models.pointer import load_promoted, promoted_names, read_pointer
+from models.pointer import CHALLENGERS, load_promoted, promoted_names, read_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from models.response import ResponseModel
 
 FOLDER = "served-models"
-
-CHALLENGERS = "challengers"
-"""Folder in the folder of promoted models: models that answer in shadow, promoted in the same way."""
 
 
 class NoServedModels(Refusal):

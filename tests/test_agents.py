@@ -61,6 +61,7 @@ def test_a_misspelling_is_refused_with_the_right_name_first() -> None:
     with pytest.raises(UnknownAgent) as refusal:
         resolve_agent("pembrolizumap")
     assert refusal.value.allowed[0] == "pembrolizumab"
+    assert "Nearest: pembrolizumab" in str(refusal.value)
 
 
 @pytest.mark.parametrize("seen", ["", "+", "matched phase 1 therapy", "targeted_unspecified", "pd1_pdl2", "braf+xyz"])

@@ -120,6 +120,25 @@ def test_a_fit_against_biology_warns_where_it_matters():
     assert "mut_per_mb" in found["sign_disagrees"]
 
 
+@pytest.mark.parametrize(("years", "warned"), [(9, True), (17.9, True), (18, False), (None, False)])
+def test_a_child_is_not_whom_the_model_is_about(years, warned):
+    rules = dataclasses.replace(RULES, youngest_years=18.0, range_margin_sd=99.0)
+    ours = dataclasses.replace(MODEL, applicability=dataclasses.replace(MODEL.applicability, settings=rules))
+    patient = {"nlr": 4.0} | ({} if years is None else {"age_years": years})
+    case = {"histology": "LUAD", "tmb": {"mut_per_mb": 8.0}, "patient": patient, "therapy": {"class": "pd1_pdl1"}}
+    found = {one["code"]: one["text"] for one in answered(ours, case)["warnings"]}
+    assert ("younger_than_asked" in found) is warned
+    if warned:
+        assert found["younger_than_asked"].endswith(f"18 years and more; this one is {years}")
+    assert "younger_than_asked" not in codes(answered(MODEL, case))
+
+
+def test_an_artefact_without_the_youngest_age_has_no_rule():
+    stored = json.loads(json.dumps(MODEL.applicability.to_dict()))
+    del stored["settings"]["youngest_years"]
+    assert Applicability.from_dict(stored).settings.youngest_years is None
+
+
 def test_other_vocabularies_than_at_training_warn():
     older = dataclasses.replace(MODEL, card={**MODEL.card, "vocabulary": "older"})
     case = {"histology": "LUAD", "tmb": {"mut_per_mb": 8.0}, "therapy": {"class": "pd1_pdl1"}}

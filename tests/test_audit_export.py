@@ -17,7 +17,7 @@ from serving.audit.entries import Outcome
 from serving.audit.export import FREE_TEXT, exported, safe_case, write_parquet
 from serving.audit.keys import generate_keys, load_keys, rotate_key
 from serving.audit.reading import listed
-from serving.audit.refusals import AuditDamaged, AuditKeysRefused
+from serving.audit.refusals import AuditDamaged, AuditKeysRefused, NoLogHere
 from serving.audit.segments import seal_segment
 from tests.audit_log import entry, open_log
 from tests.audit_verdict import kinds_of, verdict_of
@@ -181,3 +181,15 @@ def test_the_commands_over_a_log(tmp_path: Path) -> None:
     kept.write_text(kept.read_text().replace('"count": 2', '"count": 3'))
     assert "head: " in run("verify", *where, code=3)
     assert isinstance(CliRunner().invoke(audit_app, ["show", "nowhere", *where]).exception, Refusal)
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "x"], ["verify"], ["replay", "--all"], ["export", "out.jsonl"]])
+def test_where_there_is_no_log_none_is_made(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ORP_DATABASE_URL", raising=False)
+    found = CliRunner().invoke(audit_app, words)
+    assert isinstance(found.exception, NoLogHere)
+    assert "ORP_DATABASE_URL" in str(found.exception)
+    assert not any(tmp_path.iterdir())

@@ -163,8 +163,9 @@ def test_what_cannot_be_ranked_is_refused(predictor: Predictor) -> None:
         rank({"histology": "LAUD"}, predictor)
     with pytest.raises(InvalidCase):
         rank({}, predictor)
-    with pytest.raises(NoModelForTherapy):
-        rank({**MELANOMA, "therapies": [{"agents": ["carboplatin"]}]}, predictor)
+    with pytest.raises(NoModelForTherapy) as refused:
+        rank({**MELANOMA, "therapies": [{"class": "pd1_pdl1"}, {"agents": ["carboplatin"]}]}, predictor)
+    assert refused.value.field == "therapies[1]"
     with pytest.raises(TherapiesRefused):
         rank({**MELANOMA, "therapies": []}, predictor)
 

@@ -105,6 +105,13 @@ def test_bad_bodies_are_refused(client: TestClient, body: bytes, kind: str, stat
     assert_refused(client.post("/predict", content=body, headers=headers), status, code)
 
 
+def test_a_therapy_that_no_model_judges_is_named_by_its_place(client: TestClient) -> None:
+    therapies = [{"class": "pd1_pdl1"}, {"agents": ["osimertinib"]}, {"agents": ["carboplatin"]}]
+    answer = client.post("/predict", json={"histology": "LUAD", "therapies": therapies})
+    assert_refused(answer, 422, "no_model_for_therapy")
+    assert "therapies[2]" in answer.text
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

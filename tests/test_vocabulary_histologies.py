@@ -112,6 +112,7 @@ def test_an_unknown_name_lists_the_nearest() -> None:
     with pytest.raises(UnknownHistology) as refused:
         histology.resolve("Lung Adenocarcinomaa")
     assert "LUAD (Lung Adenocarcinoma)" in refused.value.allowed
+    assert "Nearest: LUAD" in str(refused.value)
 
 
 @pytest.mark.shared

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from serving.audit.refusals import AuditUnavailable, SchemaOutdated
+from serving.audit.refusals import AuditUnavailable, NoLogHere, SchemaOutdated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,12 +79,19 @@ class Database:
         ------
         AuditUnavailable
             When it cannot be reached.
+        NoLogHere
+            When it may not be made and its file is not there; nothing is created then.
         SchemaOutdated
             When it is of another revision and may not, or cannot, be migrated.
         """
         url = database_url(given)
         sqlite = url.get_backend_name() == "sqlite"
         path = Path(url.database or "")
+        if sqlite and not migrate and not path.is_file():
+            raise NoLogHere(
+                f"there is no audit log at {path}",
+                way_out=f"Name its database in ${URL_VARIABLE} or with --database, or go where the service runs.",
+            )
         if sqlite:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = cls(_engine(url), path.with_name(path.name + ".lock") if sqlite else None)

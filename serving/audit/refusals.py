@@ -4,6 +4,7 @@
 
     Refusal
     |- AuditUnavailable      503  it cannot be written now; nothing was answered
+    |- NoLogHere                  no log is where it was looked for
     |- UnknownPrediction     404  no record has this id
     |- ErasedRecord          410  its key was destroyed when the patient was erased
     |- IdempotencyKeyReused  422  the same key came with another request
@@ -24,6 +25,12 @@ class AuditUnavailable(Refusal):
 
     code: ClassVar[str] = "audit_unavailable"
     http_status = 503
+
+
+class NoLogHere(Refusal):
+    """No audit log is where it was looked for; looking makes none."""
+
+    code: ClassVar[str] = "no_audit_log"
 
 
 class UnknownPrediction(Refusal):

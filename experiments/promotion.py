@@ -80,7 +80,7 @@ def promote(
     RunNotFound, GateRefused, UnknownAlias, SyntheticChampion, PromotionRefused
     """
     found = find_version(name, version)
-    target = _target(alias, models)
+    target = place_of(alias, models)
     _refuse_synthetic(found, alias, target)
     if force and not why:
         raise GateRefused("a forced promotion needs its reason", record=name, way_out="Add --why TEXT.")
@@ -95,7 +95,7 @@ def promote(
     return Promotion(pointer, verdict, force)
 
 
-def _target(alias: str, models: Path | None) -> Path:
+def place_of(alias: str, models: Path | None) -> Path:
     """Return where a model of this alias is put; a challenger never stands where the served models are."""
     if alias not in (CHAMPION, CHALLENGER):
         raise UnknownAlias(

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 COLUMNS = (("AUROC", "auroc"), ("Brier", "brier"), ("CITL", "citl"), ("slope", "slope"))
 """Shown on the terminal; the report has them all."""
 
+WIDE = 116
+"""Characters of a line into which every column fits with its interval; narrower terminals show fewer, none cut."""
+
+NARROW = (("AUROC", "auroc"), ("slope", "slope"))
+"""Shown where lines are shorter."""
+
 
 def print_run(run: Run, console: Console) -> None:
     """Print the tables, the notes that matter, and what to do next."""
@@ -31,7 +37,7 @@ def print_run(run: Run, console: Console) -> None:
     for row in run.evaluation.rows:
         groups.setdefault((row.scene, row.cohort), []).append(row)
     for (scene, cohort), rows in groups.items():
-        console.print(_table(f"{cohort} ({scene})", rows))
+        console.print(_table(f"{cohort} ({scene})", rows, COLUMNS if console.width >= WIDE else NARROW))
     for table in run.further:
         console.print(_further(table))
     console.print(f"report    {run.report}")
@@ -44,21 +50,23 @@ def print_run(run: Run, console: Console) -> None:
 def _further(one: FurtherTable) -> Table:
     table = Table(title=one.title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, caption_justify="left")
     for _, heading in one.columns:
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for cells in one.cells():
         table.add_row(*cells, style="bold" if MODEL in cells else None)
     table.caption = "\n".join(one.notes)
     return table
 
 
-def _table(title: str, rows: list[Row]) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
-    table.add_column("predictor")
-    for name in ("events/n", *(title for title, _ in COLUMNS), "our AUROC less"):
-        table.add_column(name, justify="right")
+def _table(title: str, rows: list[Row], columns: tuple[tuple[str, str], ...] = COLUMNS) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, caption_justify="left")
+    table.add_column("predictor", overflow="fold")
+    for name in ("events/n", *(title for title, _ in columns), "our AUROC less"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if hidden := [title for title, metric in COLUMNS if (title, metric) not in columns]:
+        table.caption = f"{' and '.join(hidden)}: in the report, and on a terminal of {WIDE} characters"
     for row in rows:
         style = "bold" if row.predictor == MODEL else None
-        cells = [_cell(row, metric) for _, metric in COLUMNS]
+        cells = [_cell(row, metric) for _, metric in columns]
         table.add_row(_title(row), f"{row.events}/{row.n}", *cells, _difference(row), style=style)
     return table
 

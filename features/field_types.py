@@ -117,7 +117,12 @@ def as_pydantic(refusal: CaseRefusal) -> PydanticCustomError:
     return PydanticCustomError(
         refusal.code,
         "{message}",
-        {"message": refusal.message, "allowed": refusal.allowed, "nearest": refusal.nearest, "way_out": refusal.way_out},
+        {
+            "message": refusal.message,
+            "allowed": refusal.allowed,
+            "nearest": refusal.nearest,
+            "way_out": refusal.way_out,
+        },
     )
 
 

@@ -124,7 +124,7 @@ class HistologyBuilder:
         found = []
         if self.cases and self.cases.get(code, 0) < self.least_cases:
             known = ", ".join(self._levels_of(code))
-            counted = f"counted as {known}" if known else "its tissue has too few too, so the histology tells nothing here"
+            counted = f"counted as {known}" if known else "tissue too rare as well, histology says nothing"
             found.append(f"histology_sparse: {code} has {self.cases.get(code, 0)} training cases; {counted}")
         before = _text(batch.texts["histology_at_diagnosis"], row)
         if before and before != code:

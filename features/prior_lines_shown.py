@@ -61,7 +61,8 @@ def _lines(history: History) -> Shown:
         why = "prior_lines is not given and cannot be derived from prior_therapies"
         return Shown("prior_lines", "prior_lines", None, "lines", "number of prior lines not known", (), (why,))
     how = "" if source == GIVEN or number == 0 else f" ({SOURCES[source]})"
-    lines = "no prior lines" if number == 0 else f"{number:g} prior line{'' if number == 1 else 's'}"
+    # Singular in every case: what a contribution does is said behind it ("... lowers the estimate").
+    lines = {0: "no prior line", 1: "1 prior line"}.get(int(number), f"a history of {number:g} prior lines")
     text = f"{lines} of systemic therapy in the metastatic setting{how}"
     return Shown("prior_lines", "prior_lines", int(number), "lines", text, (RULES,) if source == DERIVED else ())
 

@@ -129,9 +129,9 @@ class Applicability:
         return [next((c for c in one.columns if columns[c].missing == "indicator"), one.columns[0]) for one in wanted]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the stored form; a column without a range is null."""
+        """Return the stored form; a column without a range is null, a rule that is not asked for is absent."""
         return {
-            "settings": asdict(self.settings),
+            "settings": {name: value for name, value in asdict(self.settings).items() if value is not None},
             "histology_cases": dict(sorted(self.histology_cases.items())),
             "class_cases": dict(sorted(self.class_cases.items())),
             "alike_cases": dict(sorted(self.alike_cases.items())),

@@ -67,7 +67,9 @@ ABSTAIN: tuple[ReasonCode, ...] = (
 WARN: tuple[ReasonCode, ...] = (
     ReasonCode("histology_rare", "warn", "{histology} has {cases} training cases; the estimate leans on {lineage}"),
     ReasonCode("therapy_class_rare", "warn", "{therapy_class} has {cases} training cases; published arms carry it"),
-    ReasonCode("younger_than_asked", "warn", "the model is about patients of {youngest} years and more; this one is {age}"),
+    ReasonCode(
+        "younger_than_asked", "warn", "the model is about patients of {youngest} years and more, this one is {age}"
+    ),
     ReasonCode("outside_observed_range", "warn", "outside what training cases had: {features}"),
     ReasonCode("interval_wide", "warn", "the 95% interval is {width} wide"),
     ReasonCode(

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from features.errors import Refusal
-from models.pointer import promoted_names
+from models.pointer import CHALLENGERS, promoted_names
 from serving.predictor import Predictor
-from serving.served_models import CHALLENGERS, load_served
+from serving.served_models import load_served
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from features.errors import Refusal
-from models.pointer import CHALLENGERS, load_promoted, promoted_names, read_pointer
+from models.pointer import load_promoted, promoted_names, read_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -129,13 +129,13 @@ def test_a_child_is_not_whom_the_model_is_about(years, warned):
     found = {one["code"]: one["text"] for one in answered(ours, case)["warnings"]}
     assert ("younger_than_asked" in found) is warned
     if warned:
-        assert found["younger_than_asked"].endswith(f"18 years and more; this one is {years}")
+        assert found["younger_than_asked"].endswith(f"18 years and more, this one is {years}")
     assert "younger_than_asked" not in codes(answered(MODEL, case))
 
 
 def test_an_artefact_without_the_youngest_age_has_no_rule():
     stored = json.loads(json.dumps(MODEL.applicability.to_dict()))
-    del stored["settings"]["youngest_years"]
+    assert "youngest_years" not in stored["settings"]
     assert Applicability.from_dict(stored).settings.youngest_years is None
 
 

@@ -184,9 +184,7 @@ def test_the_commands_over_a_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", "x"], ["verify"], ["replay", "--all"], ["export", "out.jsonl"]])
-def test_where_there_is_no_log_none_is_made(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_there_is_no_log_none_is_made(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ORP_DATABASE_URL", raising=False)
     found = CliRunner().invoke(audit_app, words)

@@ -112,6 +112,12 @@ def test_the_drift_is_the_mean_of_the_months_answers(site: Site, reader: LogRead
     assert shown["patient"] == pytest.approx(mean[7], abs=1e-5)
 
 
+def test_therapy_classes_are_named_in_words(site: Site, reader: LogReader) -> None:
+    rows = numbers(site, "/audit/explanations/subgroups.csv?by=therapy_class")
+    assert "PD-1 or PD-L1 inhibitor" in str(rows)
+    assert "pd1_pdl1" not in str(rows)
+
+
 def test_small_subgroups_are_withheld(site: Site, reader: LogReader) -> None:
     rows = numbers(site, "/audit/explanations/subgroups.csv?by=tissue")
     small = [row for row in rows if row["answers"] == "<10"]

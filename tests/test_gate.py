@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from experiments.config import GateSettings
 from experiments.gate import decide
+from experiments.promotion import UnknownAlias, place_of
 from features.sources.synthetic import draw
 from models.settings import BoostedSettings, LinearSettings, ResponseSettings
 from training.evaluate import evaluate
@@ -143,3 +145,12 @@ def resampled_scene():
     rivals = ("histology_base_rate", "default_lightgbm")
     recipe = Recipe("checkpoint-response", "checkpoint", settings, None, (), rivals, {"endpoint": "orr"})
     return resample(recipe, pool, folds=3, repeats=1, seed=1)[0]
+
+
+def test_a_challenger_is_put_where_the_shadow_mode_looks(monkeypatch):
+    monkeypatch.setenv("ORP_MODELS", "served")
+    assert place_of("champion", None) == Path("served")
+    assert place_of("challenger", None) == Path("served/challengers")
+    assert place_of("challenger", Path("elsewhere")) == Path("elsewhere")
+    with pytest.raises(UnknownAlias, match="champion, challenger"):
+        place_of("chalenger", None)

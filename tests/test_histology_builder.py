@@ -47,7 +47,7 @@ def test_synonyms_give_the_same_row() -> None:
 
 def test_a_sparse_histology_warns() -> None:
     warned = _fitted().warnings(_batch(["CHOL"]), 0)
-    assert warned == ["histology_sparse: CHOL has 5 training cases; its tissue has too few too, so the histology tells nothing here"]
+    assert warned == ["histology_sparse: CHOL has 5 training cases; tissue too rare as well, histology says nothing"]
 
 
 def test_a_change_since_diagnosis_is_flagged_and_shown() -> None:

@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.artifact import load_artifact, save_artifact
-from models.pointer import promote, read_pointer
+from models.pointer import CHALLENGERS, promote, read_pointer
 from serving.audit.auditor import Auditor
 from serving.audit.reading import Filter, in_order, listed
 from serving.audit.replay import Artefacts, replay_all
@@ -24,7 +24,6 @@ from serving.hot_swap import FollowedModels
 from serving.logs import JsonFormatter
 from serving.metrics import ServiceMetrics
 from serving.openapi import EXAMPLE_CASE
-from serving.served_models import CHALLENGERS
 from serving.shadow import Shadow
 from tests.audit_log import entry, open_log
 from tests.audit_verdict import verdict_of

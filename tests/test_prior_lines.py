@@ -160,7 +160,10 @@ def test_many_distinct_drugs_are_still_told_apart() -> None:
 def test_what_is_shown_says_where_it_comes_from() -> None:
     batch = _batch(_dated([(["cisplatin"], 500, 100, "PD"), (["docetaxel"], 300, 100, "SD")]))
     shown = {item.feature: item for item in BUILDER.show(batch, 0)}
-    assert shown["prior_lines"].text == "2 prior lines of systemic therapy in the metastatic setting (derived)"
+    assert (
+        shown["prior_lines"].text
+        == "a history of 2 prior lines of systemic therapy in the metastatic setting (derived)"
+    )
     assert shown["prior_lines"].sources
     assert shown["prior_platinum"].sources == (
         "cisplatin is chemotherapy (therapies.csv)",

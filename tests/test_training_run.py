@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from experiments.config import read_experiment
 from experiments.progress import Progress
 from experiments.promotion import GateRefused, SyntheticChampion, promote
-from experiments.shown import run_json
+from experiments.shown import print_run, run_json
 from experiments.start import run_experiment
 from features.sources.synthetic import draw
 from models.artifact import load_artifact
@@ -71,6 +74,18 @@ def test_a_run_judges_our_model_beside_its_rivals(demo):
     assert found[:4] == [("resampled", name) for name in predictors]
     assert ("external", "model") in found
     assert json.dumps(run_json(run), allow_nan=False)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_its_tables_fit_the_terminal(demo, width):
+    told = io.StringIO()
+    print_run(demo[0], Console(file=told, width=width))
+    tables = told.getvalue().partition("report  ")[0]
+    assert "AUROC" in tables
+    assert ("CITL: in the report" in " ".join(tables.split())) is (width == 80)
+    for line in tables.splitlines():
+        assert len(line) <= width
+        assert re.search(r"…(\s|$)", line) is None, "a number or a name is cut"
 
 
 def test_its_artefact_loads_and_says_what_it_is(demo):

@@ -92,6 +92,8 @@ FEATURE_TITLES = {
     "age_years": "age",
     "pdl1_tps_percent": "PD-L1 TPS",
     "pdl1_cps": "PD-L1 CPS",
+    "pdl1_tc_ic": "PD-L1 TC/IC",
+    "tmb_blood_count": "TMB, blood count",
     "imdc_risk": "IMDC risk",
     "pathway_rtk_ras": "RTK-RAS pathway",
     "pathway_pi3k": "PI3K pathway",

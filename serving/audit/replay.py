@@ -11,9 +11,9 @@ from features.from_cases import batch_of
 from models.answer import answer_of
 from models.artifact import load_artifact
 from models.manifest import MANIFEST, digest_of
+from models.pointer import CHALLENGERS
 from serving.audit.auditor import PREDICTIONS
 from serving.audit.reading import in_order, opened
-from serving.served_models import CHALLENGERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -15,7 +15,8 @@ from serving.cds_hooks.hook_request import read_hook_request
 from serving.cds_hooks.prefetch import MEDICATIONS, read_prefetch
 from serving.fhir.answering import judged, ranked_answers
 from serving.fhir.operation import STANDS_FOR_ALL
-from serving.fhir.remarks import lines_text, said
+from serving.fhir.remarks import lines_text
+from serving.pages.feature_names import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,8 +106,22 @@ def _answers(
 
 
 def _about(read: ReadCase, prefetched: Prefetched, of_orders: Sequence[Finding]) -> About:
-    remarks = [said(one) for one in (*of_orders, *read.warnings)]
+    remarks = [_remark(one) for one in (*of_orders, *read.warnings)]
     if read.not_understood:
         codes = listed(dict.fromkeys(one.code or "no code" for one in read.not_understood), most=3)
         remarks.append(f"{len(read.not_understood)} elements were not used ({codes})")
     return About(lines_text(read), list(dict.fromkeys(remarks)), (*prefetched.not_sent, *prefetched.left_out))
+
+
+def _remark(finding: Finding) -> str:
+    """Return what was noticed; a card is read by a clinician, so the field's name is in words.
+
+    Examples
+    --------
+    >>> from features.sources.mcode.findings import Finding
+    >>> _remark(Finding("another_unit", "the unit is not known", field="patient.albumin_g_per_dl"))
+    'albumin g per dL: the unit is not known'
+    """
+    if not finding.field:
+        return finding.text
+    return f"{in_words(finding.field.removeprefix('patient.').replace('.', '_'))}: {finding.text}"

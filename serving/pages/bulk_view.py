@@ -9,6 +9,7 @@ import numpy as np
 
 from features.contract import GROUPS
 from serving.pages.bulk_asked import SUBGROUPS
+from serving.pages.case_view import class_name
 from serving.pages.contribution_cube import month_name
 from serving.pages.feature_names import in_words
 from serving.pages.figures import Figure
@@ -127,7 +128,11 @@ def by_subgroup(cube: ContributionCube, columns: LogColumns, cells: NDArray[np.b
         "tissue": (3, cube.tissues),
     }[asked.by]
     of_cell = cube.keys()[:, place]
-    found = [(codes.texts[code], cube.slice(cells & (of_cell == code))) for code in np.unique(of_cell[cells]).tolist()]
+    written = class_name if asked.by == "therapy_class" else str
+    found = [
+        (written(codes.texts[code]), cube.slice(cells & (of_cell == code)))
+        for code in np.unique(of_cell[cells]).tolist()
+    ]
     found.sort(key=lambda one: -float(one[1].count.max(initial=0)))
     rows = [_cell(name, one, group) for name, one in found for group in GROUPS]
     shown = [name for name, _ in found][:MOST_SUBGROUPS]

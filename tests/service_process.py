@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 COMMAND = [str(Path(sys.executable).parent / "oncorespond")]
 
 STARTED_WITHIN_S = 240.0
@@ -61,9 +63,17 @@ class Served:
 
     def kill(self) -> None:
         """End every process of the service at once, as a power cut would."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        tree: list[psutil.Process] = []
+        with suppress(
+            psutil.NoSuchProcess
+        ):  # workers lead sessions of their own: not the group
+            parent = psutil.Process(self.process.pid)
+            tree = [parent, *parent.children(recursive=True)]
+        for one in tree:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         self.process.wait(timeout=30)
+        psutil.wait_procs(tree, timeout=30)
 
     def stop(self) -> int:
         """Ask the service to end, and wait for it."""

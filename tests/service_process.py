@@ -64,9 +64,7 @@ class Served:
     def kill(self) -> None:
         """End every process of the service at once, as a power cut would."""
         tree: list[psutil.Process] = []
-        with suppress(
-            psutil.NoSuchProcess
-        ):  # workers lead sessions of their own: not the group
+        with suppress(psutil.NoSuchProcess):  # workers lead sessions of their own: not the group
             parent = psutil.Process(self.process.pid)
             tree = [parent, *parent.children(recursive=True)]
         for one in tree:

@@ -44,30 +44,31 @@ class CaseFindings:
     blood: bool
 
 
-def findings_of(batch: Batch) -> CaseFindings:
-    """Return the findings of the one case of a batch and their match with its therapy."""
-    return batch.reading("findings shown", _findings_of)
+def findings_of(batch: Batch, row: int) -> CaseFindings:
+    """Return the findings of one case of a batch and their match with its therapy."""
+    near, place = batch.near(row)
+    return near.reading(f"findings of {place}", lambda them: _findings_of(them, place))
 
 
-def _findings_of(batch: Batch) -> CaseFindings:
-    levels, recorded = batch.findings.levels, bool(batch.findings_recorded[0])
-    _, kinds = assays(batch)
-    tested = genes_tested_by(*kinds[0]) if recorded else None
-    codes = batch.texts["histology"].levels
-    key, blood = batch.texts["therapy"].levels[0], bool(from_blood(batch)[0] == 1.0)
-    found = match(levels, tested, histology.lineage(codes[0]) if codes else (), regimen(key), blood=blood)
+def _findings_of(batch: Batch, row: int) -> CaseFindings:
+    levels, recorded = batch.findings.levels_of(row), bool(batch.findings_recorded[row])
+    which, kinds = batch.reading("assays", assays)
+    tested = genes_tested_by(*kinds[which[row]]) if recorded else None
+    code, key = batch.texts["histology"].text(row), batch.texts["therapy"].text(row) or ""
+    blood = bool(batch.reading("from blood", from_blood)[row] == 1.0)
+    found = match(levels, tested, histology.lineage(code) if code else (), regimen(key), blood=blood)
     return CaseFindings(key, tuple(facts_of(levels)), found, recorded, blood)
 
 
-def shown_of(batch: Batch, values: FloatArray) -> Sequence[Shown]:
-    """Return one :class:`Shown` per feature of the one case of a batch, in the order of the columns.
+def shown_of(batch: Batch, row: int, values: FloatArray) -> Sequence[Shown]:
+    """Return one :class:`Shown` per feature of one case of a batch, in the order of the columns.
 
     Parameters
     ----------
     values
         Its columns, shape (len(COLUMNS),).
     """
-    found, numbers = findings_of(batch), values.tolist()
+    found, numbers = findings_of(batch, row), values.tolist()
     return (
         *(_status(status, place, numbers[place], found) for place, status in enumerate(STATUSES)),
         *(_together(name, text, numbers[PLACE[name]]) for name, text, *_ in TOGETHER),
@@ -170,13 +171,13 @@ def _transformation(value: float) -> Shown:
     return _shown("small_cell_transformation", bool(value), text if value else f"no {text} recorded")
 
 
-def warnings_of(batch: Batch) -> Sequence[str]:
-    """Return coded warnings about the one case of a batch."""
-    return (*_specimen_warnings(batch), *_finding_warnings(findings_of(batch)))
+def warnings_of(batch: Batch, row: int) -> Sequence[str]:
+    """Return coded warnings about one case of a batch."""
+    return (*_specimen_warnings(batch, row), *_finding_warnings(findings_of(batch, row)))
 
 
-def _specimen_warnings(batch: Batch) -> list[str]:
-    days = float(batch.numbers["specimen.days_before_index"][0])
+def _specimen_warnings(batch: Batch, row: int) -> list[str]:
+    days = float(batch.numbers["specimen.days_before_index"][row])
     if days > OLD_SPECIMEN_DAYS:
         return [
             f"old_specimen: the specimen was {days:.0f} days old at the index date, more than {OLD_SPECIMEN_DAYS:.0f}"

@@ -16,6 +16,7 @@ import numpy as np
 from features import histology
 from features.alteration_columns import COLUMNS, MATCH_FAMILIES, MATCH_STATES, PLACE, STATUSES, TOGETHER
 from features.alteration_shown import shown_of, warnings_of
+from features.batch import MOST_KEPT
 from features.class_matrix import class_matrix
 from features.driver_classes import row
 from features.finding_levels import (
@@ -190,9 +191,9 @@ class AlterationsBuilder:
     def build_for(self, batch: Batch, family: str | None = None) -> FloatArray:
         """Return the columns; those on the match with the therapy are NaN for a family that does not use them.
 
-        A single case is shown as well as scored, so all its columns are worked out, once.
+        The cases of a small batch are shown as well as scored, so all their columns are worked out, once.
         """
-        if batch.n == 1:
+        if batch.n <= MOST_KEPT:
             return batch.reading("columns of alterations", lambda one: self._built(one, None))
         return self._built(batch, family)
 
@@ -225,12 +226,12 @@ class AlterationsBuilder:
 
     def show(self, batch: Batch, row: int) -> Sequence[Shown]:
         """Return one :class:`~features.contract.Shown` per feature of one case."""
-        one = batch.only(row)
-        return shown_of(one, self.build(one)[0])
+        near, place = batch.near(row)
+        return shown_of(near, place, self.build(near)[place])
 
     def warnings(self, batch: Batch, row: int) -> Sequence[str]:
         """Return coded warnings: old specimen, unreadable notation, a therapy undone or not met."""
-        return warnings_of(batch.only(row))
+        return warnings_of(*batch.near(row))
 
     def fit(self, batch: Batch) -> Self:  # noqa: ARG002  (the contract of all builders)
         """Return itself: nothing is learned."""

@@ -26,6 +26,9 @@ IntArray = NDArray[np.int64]
 UNKNOWN = -1
 """Code of a text that is not known."""
 
+MOST_KEPT = 128
+"""Cases up to which a batch keeps what was read of it: a round of requests, whose every case is then put into words."""
+
 _NO_FLOATS: FloatArray = np.empty(0, dtype=np.float64)
 _NO_INTS: IntArray = np.empty(0, dtype=np.int64)
 
@@ -66,6 +69,11 @@ class Coded:
         table = (*self.levels, None)
         return [table[code] for code in self.codes.tolist()]
 
+    def text(self, row: int) -> str | None:
+        """Return the text of one case, None where unknown."""
+        code = int(self.codes[row])
+        return None if code == UNKNOWN else self.levels[code]
+
     def at(self, places: IntArray | slice) -> Coded:
         """Return some of the texts, with only those levels that they have."""
         found = self.codes[places].tolist()
@@ -94,6 +102,11 @@ class Findings:
     vaf: FloatArray = field(default_factory=lambda: _NO_FLOATS)
     cancer_cell_fraction: FloatArray = field(default_factory=lambda: _NO_FLOATS)
     copies: FloatArray = field(default_factory=lambda: _NO_FLOATS)
+
+    def levels_of(self, row: int) -> tuple[Alteration, ...]:
+        """Return the distinct findings of one case, in the order of their first appearance."""
+        first, last = np.searchsorted(self.row, (row, row + 1)).tolist()
+        return tuple(self.levels[code] for code in dict.fromkeys(self.codes[first:last].tolist()))
 
     def only(self, row: int) -> Findings:
         """Return the findings of one case, as those of case 0."""
@@ -179,9 +192,10 @@ class Batch:
     read: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def reading(self, what: str, make: Callable[[Batch], Reading]) -> Reading:
-        """Return what is read of the cases; that of a single case is kept, for it is served, shown and warned about.
+        """Return what is read of the cases; a small batch keeps it, for it is served, shown and warned about.
 
-        A batch never changes, so a reading cannot grow stale; a changed copy starts without any. Cohorts keep nothing.
+        A batch never changes, so a reading cannot grow stale; a changed copy starts without any. Batches of more than
+        :data:`MOST_KEPT` cases keep nothing.
 
         Examples
         --------
@@ -191,12 +205,20 @@ class Batch:
         >>> batch.reading("cases", lambda one: one.n), batch.reading("cases", lambda one: 2 * one.n)
         (1, 1)
         """
-        if self.n > 1:
+        if self.n > MOST_KEPT:
             return make(self)
         if what not in self.read:
             self.read[what] = make(self)
         found: Reading = self.read[what]
         return found
+
+    def near(self, row: int) -> tuple[Batch, int]:
+        """Return a small batch that holds a case, and the case's row there: this one, or that of the case alone.
+
+        What is read of a small batch is kept, and costs little for each of its cases; of a large one it would be read
+        anew for every case that is shown.
+        """
+        return (self, row) if self.n <= MOST_KEPT else (self.only(row), 0)
 
     def only(self, row: int) -> Batch:
         """Return the batch of one case: what it would be had that case been laid out alone."""

@@ -23,7 +23,7 @@ from features.prior_classes import classes_before
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from features.batch import Batch, FloatArray
+    from features.batch import Batch, FloatArray, Priors
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,27 @@ class History:
 def history_of(batch: Batch) -> History:
     """Read the three fields of all cases together."""
     return batch.reading("history", _history)
+
+
+def history_of_case(batch: Batch, row: int) -> tuple[Priors, History]:
+    """Return the listed regimens and the history of one case, as those of case 0."""
+    near, place = batch.near(row)
+    found, case = history_of(near), slice(place, place + 1)
+    listed = slice(*np.searchsorted(near.priors.row, (place, place + 1)).tolist())
+    of_case = History(
+        found.any_before[case],
+        Lines(found.lines.number[case], found.lines.source[case]),
+        found.classes[case],
+        LastRegimen(found.last.response_rank[case], found.last.days_since_end[case]),
+        Counted(
+            found.listed.systemic[listed],
+            found.listed.metastatic[listed],
+            found.listed.systemic_of_case[case],
+            found.listed.metastatic_of_case[case],
+        ),
+        found.complete[case],
+    )
+    return near.priors.only(place), of_case
 
 
 def _history(batch: Batch) -> History:

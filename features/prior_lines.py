@@ -13,7 +13,7 @@ import numpy as np
 
 from features.contract import Column
 from features.last_regimen import RANK
-from features.prior_history import History, history_of
+from features.prior_history import History, history_of, history_of_case
 from features.prior_lines_shown import shown_history
 from features.prior_lines_warnings import history_warnings
 
@@ -87,13 +87,11 @@ class PriorLinesBuilder:
 
     def show(self, batch: Batch, row: int) -> Sequence[Shown]:
         """Return the features of one case in words, with where each comes from."""
-        one = batch.only(row)
-        return shown_history(one, history_of(one))
+        return shown_history(*history_of_case(batch, row))
 
     def warnings(self, batch: Batch, row: int) -> Sequence[str]:
         """Return what the fields of one case say against each other."""
-        one = batch.only(row)
-        return history_warnings(one, history_of(one))
+        return history_warnings(float(batch.numbers["prior_lines"][row]), *history_of_case(batch, row))
 
     def fit(self, batch: Batch) -> Self:  # noqa: ARG002 - nothing is learned
         """Return itself: nothing is learned."""

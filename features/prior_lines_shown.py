@@ -13,7 +13,7 @@ from features.prior_classes import FACTS
 from features.regimens import regimen
 
 if TYPE_CHECKING:
-    from features.batch import Batch
+    from features.batch import Priors
     from features.prior_history import History
 
 RULES = "rules of line derivation (features/line_derivation.py)"
@@ -28,9 +28,9 @@ _WORDS = {
 }
 
 
-def shown_history(batch: Batch, history: History) -> list[Shown]:
-    """Return one :class:`Shown` per feature of the one case of a batch."""
-    seen = _seen(batch)
+def shown_history(priors: Priors, history: History) -> list[Shown]:
+    """Return one :class:`Shown` per feature of one case, from its regimens and its history."""
+    seen = _seen(priors)
     return [
         _any_before(history),
         _lines(history),
@@ -67,9 +67,8 @@ def _lines(history: History) -> Shown:
     return Shown("prior_lines", "prior_lines", int(number), "lines", text, (RULES,) if source == DERIVED else ())
 
 
-def _seen(batch: Batch) -> tuple[str, ...]:
-    levels = batch.priors.regimen.levels
-    keys = sorted({levels[code] for code in batch.priors.regimen.codes.tolist()})
+def _seen(priors: Priors) -> tuple[str, ...]:
+    keys = sorted(priors.regimen.levels)
     return tuple(f"{key} is {regimen(key).therapy_class} (therapies.csv)" for key in keys)
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from features.line_derivation import DERIVED, derived_lines, stated_lines
 
 if TYPE_CHECKING:
-    from features.batch import Batch
+    from features.batch import Priors
     from features.prior_history import History
 
 
-def history_warnings(batch: Batch, history: History) -> list[str]:
-    """Return the coded warnings of the one case of a batch.
+def history_warnings(given: float, priors: Priors, history: History) -> list[str]:
+    """Return the coded warnings of one case, from its ``prior_lines`` (NaN unknown), its regimens and its history.
 
     ``prior_lines_disagree``
         The number given is not the number that the list of prior therapies makes.
@@ -23,24 +23,23 @@ def history_warnings(batch: Batch, history: History) -> list[str]:
     ``prior_lines_derived``
         The number was derived by rule and not given.
     """
-    found = [_disagree(batch, history), _not_listed(batch, history), _derived(history)]
+    found = [_disagree(given, priors, history), _not_listed(priors, history), _derived(history)]
     return [warning for warning in found if warning]
 
 
-def _disagree(batch: Batch, history: History) -> str:
-    given = batch.numbers["prior_lines"][0]
-    if np.isnan(given) or not batch.priors.row.size:
+def _disagree(given: float, priors: Priors, history: History) -> str:
+    if np.isnan(given) or not priors.row.size:
         return ""
-    listed = stated_lines(batch.priors, history.listed, 1)[0]
+    listed = stated_lines(priors, history.listed, 1)[0]
     if np.isnan(listed):
-        listed = derived_lines(batch.priors, history.listed, np.ones(1, dtype=np.bool_))[0]
+        listed = derived_lines(priors, history.listed, np.ones(1, dtype=np.bool_))[0]
     if np.isnan(listed) or listed == given:
         return ""
     return f"prior_lines_disagree: prior_lines is {given:g}, the listed therapies make {listed:g}; {given:g} is used"
 
 
-def _not_listed(batch: Batch, history: History) -> str:
-    if not batch.priors.recorded[0] or history.listed.systemic_of_case[0] or history.any_before[0] != 1:
+def _not_listed(priors: Priors, history: History) -> str:
+    if not priors.recorded[0] or history.listed.systemic_of_case[0] or history.any_before[0] != 1:
         return ""
     return "prior_therapy_not_listed: therapy before is stated, yet prior_therapies holds no systemic regimen"
 

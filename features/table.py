@@ -170,21 +170,21 @@ class FeatureTable:
 
     def show(self, batch: Batch, row: int) -> dict[str, Shown]:
         """Return, by feature name, how the features of one case are shown to a person."""
-        one = batch.only(row)
-        shown = [item for builder in self.builders for item in builder.show(one, 0)]
+        near, place = batch.near(row)
+        shown = [item for builder in self.builders for item in builder.show(near, place)]
         return {item.feature: item for item in shown if item.feature in self._names}
 
     def readings(self, batch: Batch, row: int) -> dict[str, Shown]:
         """Return how a case is read before any training: every feature of the family, learned levels or not."""
-        one = batch.only(row)
+        near, place = batch.near(row)
         of_others = {column.feature for builder in self.builders for column in builder.columns()} - self._names
-        shown = (item for builder in self.builders for item in builder.show(one, 0))
+        shown = (item for builder in self.builders for item in builder.show(near, place))
         return {item.feature: item for item in shown if item.feature not in of_others}
 
     def warnings(self, batch: Batch, row: int) -> list[str]:
         """Return the coded warnings of all builders about one case."""
-        one = batch.only(row)
-        return [warning for builder in self.builders for warning in builder.warnings(one, 0)]
+        near, place = batch.near(row)
+        return [warning for builder in self.builders for warning in builder.warnings(near, place)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the contract and the fitted parameters: the artefact's ``features.json``."""

@@ -36,11 +36,12 @@ def answer_of(answers: Answers, row: int, prediction_id: str | None = None) -> d
     An abstained case has its reasons, warnings, evidence and comparators, and null where a probability, or a number
     that a probability could be computed from, would stand.
     """
+    answers, row = answers.near(row)
     shown = answers.model.table.show(answers.batch, row)
     answered = bool(answers.answered[row])
     found: dict[str, Any] = {
         "prediction_id": prediction_id,
-        "case_id": _case_id(answers, row),
+        "case_id": answers.batch.texts["case_id"].text(row),
         "status": "predicted" if answered else "abstained",
         **(_numbers(answers, row) if answered else _no_numbers(answers)),
         "contributions": contributions_of(answers, row, shown) if answered else [],
@@ -53,12 +54,6 @@ def answer_of(answers: Answers, row: int, prediction_id: str | None = None) -> d
         "intended_use": INTENDED_USE,
     }
     return found
-
-
-def _case_id(answers: Answers, row: int) -> str | None:
-    ids = answers.batch.texts["case_id"]
-    code = int(ids.codes[row])
-    return None if code < 0 else ids.levels[code]
 
 
 def _numbers(answers: Answers, row: int) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _about_the_case(answers: Answers, row: int, shown: Mapping[str, Shown]) -> I
         yield reason("outside_observed_range", features=listed(outside))
     if settings.wide_interval < (width := _width(answers, row)) <= settings.widest_interval:
         yield reason("interval_wide", width=f"{width:.2f}")
-    if settings.blood_negative == "warn" and blood_negative(answers.batch.only(row))[0]:
+    if settings.blood_negative == "warn" and _blood_negative(answers, row):
         yield reason("blood_negative", targets=listed(sorted(facts.targets)))
     if missing := _missing_keys(answers, row):
         yield reason("key_inputs_unknown", missing=listed(missing))
@@ -110,6 +110,11 @@ def _about_the_model(answers: Answers) -> Iterator[Reason]:
         yield reason("vocabulary_changed", trained=trained, running=running)
 
 
+def _blood_negative(answers: Answers, row: int) -> bool:
+    near, place = answers.batch.near(row)
+    return bool(near.reading("blood is negative", blood_negative)[place])
+
+
 def _texts(answers: Answers, row: int) -> tuple[str, str]:
     """Return histology and regimen key; every case has both."""
     texts = answers.batch.texts
@@ -122,8 +127,8 @@ def _width(answers: Answers, row: int) -> float:
 
 
 def _outside(answers: Answers, row: int, *, far: bool) -> list[str]:
-    outside, far_outside = answers.model.applicability.outside(answers.inputs.matrix[row : row + 1])
-    flags: BoolArray = far_outside[0] if far else outside[0] & ~far_outside[0]
+    outside, far_outside = (flags[row] for flags in answers.outside)
+    flags: BoolArray = far_outside if far else outside & ~far_outside
     columns = answers.model.table.columns
     return list(dict.fromkeys(columns[place].feature for place in np.flatnonzero(flags).tolist()))
 

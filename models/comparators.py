@@ -7,16 +7,16 @@ they are *not* probabilities, and every place that shows one says so. Fitted riv
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from features.batch import Batch, Coded, Priors
 from features.regimens import regimen
 from models.loris import LORIS_SOURCE, LorisNsclc, LorisPanCancer
 
 if TYPE_CHECKING:
-    from features.batch import FloatArray
+    from features.batch import Batch, FloatArray
 
 TMB_HIGH_MUT_PER_MB = 10.0
 """mut/Mb from which a tumour counts as TMB-high: KEYNOTE-158, doi:10.1016/S1470-2045(20)30445-9."""
@@ -121,18 +121,6 @@ def msi_high(batch: Batch) -> FloatArray:
     return found
 
 
-_NUMBERS_READ = (
-    "tmb.mut_per_mb",
-    "patient.albumin_g_per_dl",
-    "patient.nlr",
-    "patient.age_years",
-    "patient.pdl1_tps_percent",
-    "prior_systemic_therapy",
-    "prior_lines",
-)
-_TEXTS_READ = ("therapy", "histology", *_MSI_TESTS)
-
-
 def comparator_flags(batch: Batch, row: int) -> dict[str, Any]:
     """Return what the published rivals say about one case, for its answer.
 
@@ -140,43 +128,32 @@ def comparator_flags(batch: Batch, row: int) -> dict[str, Any]:
     LORIS comes with the words "score, not a probability" and is left out where its inputs are not known. Empty for
     regimens without checkpoint blockade, about which none of them speaks.
     """
-    one = _only(batch, row)
-    key = one.texts["therapy"].texts()[0]
+    near, place = batch.near(row)
+    key = near.texts["therapy"].text(place)
     if key is None or regimen(key).family not in BLOCKADE_FAMILIES:
         return {}
-    tmb, msi = float(_high(one.numbers["tmb.mut_per_mb"])[0]), float(msi_high(one)[0])
-    flags: dict[str, Any] = {"tmb_10_or_more": _truth(tmb), "msi_high_or_tmb_10": _either(tmb, msi)}
-    for loris in (LorisPanCancer(), LorisNsclc()):
-        score = float(loris.score(one)[0])
-        if not np.isnan(score):
-            flags[loris.name] = {"score": score, "what": "score, not a probability", "source": LORIS_SOURCE}
+    tmb, msi, scores = near.reading("published rivals", _rivals)
+    flags: dict[str, Any] = {
+        "tmb_10_or_more": _truth(tmb[place]),
+        "msi_high_or_tmb_10": _either(tmb[place], msi[place]),
+    }
+    for name, of_cases in scores.items():
+        if not isnan(score := of_cases[place]):
+            flags[name] = {"score": score, "what": "score, not a probability", "source": LORIS_SOURCE}
     return flags
 
 
-def _only(batch: Batch, row: int) -> Batch:
-    """Return one case with the columns that the rivals read; the cost does not depend on the size of the batch."""
-    if batch.n == 1:
-        return batch
-    texts = {path: batch.texts[path] for path in _TEXTS_READ}
-    coded = {path: (int(column.codes[row]), column.levels) for path, column in texts.items()}
-    first, last = np.searchsorted(batch.priors.row, [row, row + 1])
-    listed = batch.priors.row[first:last] * 0
-    return Batch(
-        n=1,
-        numbers={path: batch.numbers[path][row : row + 1] for path in _NUMBERS_READ},
-        texts={path: Coded.of([None if code < 0 else levels[code]]) for path, (code, levels) in coded.items()},
-        findings=batch.findings,
-        findings_recorded=batch.findings_recorded[row : row + 1],
-        other_findings=batch.other_findings,
-        priors=Priors(row=listed, recorded=batch.priors.recorded[row : row + 1]),
-    )
+def _rivals(batch: Batch) -> tuple[list[float], list[float], dict[str, list[float]]]:
+    """Return TMB-high and MSI-high (1, 0, NaN) and the scores of LORIS, one number per case."""
+    scores = {loris.name: loris.score(batch).tolist() for loris in (LorisPanCancer(), LorisNsclc())}
+    return _high(batch.numbers["tmb.mut_per_mb"]).tolist(), msi_high(batch).tolist(), scores
 
 
 def _truth(value: float) -> bool | None:
-    return None if np.isnan(value) else bool(value)
+    return None if isnan(value) else bool(value)
 
 
 def _either(first: float, second: float) -> bool | None:
     if 1.0 in (first, second):
         return True
-    return None if np.isnan(first) or np.isnan(second) else False
+    return None if isnan(first) or isnan(second) else False

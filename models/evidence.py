@@ -204,8 +204,9 @@ class EvidenceTerm:
         return [{**self.arms[i].shown(), "weight": float(weights[i])} for i in best if weights[i] > 0]
 
     def _of_row(self, batch: Batch, row: int) -> _Worked:
-        profiles, _ = profiles_of(batch.only(row))  # of one case alone: of a thousand, each would cost a thousand
-        return self._work(profiles[0])
+        near, place = batch.near(row)
+        profiles, where = profiles_of(near)
+        return self._work(profiles[where[place]])
 
     def _work(self, profile: Profile) -> _Worked:
         known = self._cache.get(profile)

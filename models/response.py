@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from features.batch import MOST_KEPT
 from models.applicability import blood_negative, scoring_inputs_known
 from models.inputs import EvidenceInputs, Inputs
 from models.scores import Scores, gathering, score
@@ -172,8 +173,17 @@ class Answers:
         """Shape (n,): True where the status is ``predicted``."""
         return np.asarray(~np.logical_or.reduce(list(self.abstains.values())), dtype=np.bool_)
 
+    def near(self, row: int) -> tuple[Answers, int]:
+        """Return few answers that hold one case's, and its row there; see :meth:`features.batch.Batch.near`."""
+        return (self, row) if self.n <= MOST_KEPT else (self.only(row), 0)
+
+    @cached_property
+    def outside(self) -> tuple[BoolArray, BoolArray]:
+        """Where a number is outside the training range, and where it is far outside; shape (n, p) each."""
+        return self.model.applicability.outside(self.inputs.matrix)
+
     def only(self, row: int) -> Answers:
-        """Return the answer of one case, as that of case 0: words for one case need not carry the others along."""
+        """Return the answer of one case, as that of case 0."""
         if self.n == 1:
             return self
         here = slice(row, row + 1)

@@ -135,8 +135,7 @@ class Predictor:
                 check_deadline()
                 answers, first = self._together[family]([cases[place] for place in block])
                 for row, place in enumerate(block, first):
-                    alone = answers.only(row)
-                    found[place] = Scored(answer_of(alone, 0, new_id()), family, alone, 0)
+                    found[place] = Scored(answer_of(answers, row, new_id()), family, answers, row)
         return [found[place] for place in range(len(cases))]
 
     def answers_or_errors(self, entries: Sequence[Case | Refusal]) -> list[dict[str, Any]]:

@@ -34,8 +34,7 @@ def support_of(answers: Answers, row: int) -> dict[str, Any]:
     to undo this therapy, and ``undone_by.looked_for`` says whether findings were given at all; ``not_supported`` are
     coded statements, none when published evidence speaks to this very case.
     """
-    batch = answers.batch.only(row)
-    found = findings_of(batch)
+    found = findings_of(answers.batch, row)
     facts = regimen(found.regimen)
     return {
         "match": {"status": found.match.status, "level": found.match.level, "classes": list(found.match.class_ids)},

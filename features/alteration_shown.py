@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from features import histology
@@ -30,6 +31,7 @@ OLD_SPECIMEN_DAYS = 365.0
 MOST_NAMED = 2
 """Findings a text names; the rest are counted."""
 
+_UNREADABLE = "a finding in this gene could not be read"
 _NOT_RECORDED = "no list of findings was given"
 
 
@@ -69,8 +71,10 @@ def shown_of(batch: Batch, row: int, values: FloatArray) -> Sequence[Shown]:
         Its columns, shape (len(COLUMNS),).
     """
     found, numbers = findings_of(batch, row), values.tolist()
+    silent = _why_unknown(found)
+    unreadable = {fact.reading.gene for fact in found.facts if fact.reading.unreadable} if found.recorded else set()
     return (
-        *(_status(status, place, numbers[place], found) for place, status in enumerate(STATUSES)),
+        *(_status(status, place, numbers[place], found, silent, unreadable) for place, status in enumerate(STATUSES)),
         *(_together(name, text, numbers[PLACE[name]]) for name, text, *_ in TOGETHER),
         *shown_match(found.regimen, found.facts, found.match, numbers),
         _passengers(numbers[PLACE["passengers_log1p"]]),
@@ -87,11 +91,13 @@ def _shown(
     return Shown(feature, "alterations", value, "", text, tuple(sources), (unknown,) if unknown else ())
 
 
-def _status(status: Status, place: int, value: float, found: CaseFindings) -> Shown:
+def _status(
+    status: Status, place: int, value: float, found: CaseFindings, silent: str, unreadable: set[str]
+) -> Shown:
     if math.isnan(value):
-        return _shown(status.name, None, f"{status.text} not known", _why_unknown(status, found))
+        return _unknown(place, _UNREADABLE if unreadable.intersection(status.genes) else silent)
     if not value:
-        return _shown(status.name, False, f"no {status.text}{' in blood' if found.blood else ''}")
+        return _absent(place, found.blood)
     behind = [fact.reading for fact in found.facts if fact.present >> place & 1]
     gene_is_said = len(status.genes) == 1 and " or " not in status.text
     names = sorted({_named(reading.gene, reading.text, gene_is_said) for reading in behind})
@@ -115,14 +121,25 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join([*names[:MOST_NAMED], *more])
 
 
-def _why_unknown(status: Status, found: CaseFindings) -> str:
+def _why_unknown(found: CaseFindings) -> str:
+    """Return why statuses of a case are unknown, "" where it is for each that its genes were not tested."""
     if not found.recorded:
         return _NOT_RECORDED
-    if any(fact.reading.unreadable and fact.reading.gene in status.genes for fact in found.facts):
-        return "a finding in this gene could not be read"
     in_blood = found.blood and not any(fact.of_tumour for fact in found.facts)
-    genes = ", ".join(status.genes)
-    return "blood without a sign of tumour DNA" if in_blood else f"not reported, and no assay that tested {genes}"
+    return "blood without a sign of tumour DNA" if in_blood else ""
+
+
+@lru_cache(maxsize=1024)
+def _unknown(place: int, why: str) -> Shown:
+    status = STATUSES[place]
+    untested = f"not reported, and no assay that tested {', '.join(status.genes)}"
+    return _shown(status.name, None, f"{status.text} not known", why or untested)
+
+
+@lru_cache(maxsize=1024)
+def _absent(place: int, blood: bool) -> Shown:
+    status = STATUSES[place]
+    return _shown(status.name, False, f"no {status.text}{' in blood' if blood else ''}")
 
 
 def _together(name: str, text: str, value: float) -> Shown:

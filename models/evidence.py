@@ -70,6 +70,7 @@ class _Worked:
     parts: FloatArray
     variance: float
     covered: bool
+    nearest: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +196,11 @@ class EvidenceTerm:
         no arm speaks to.
         """
         one = self._of_row(batch, row)
+        if k not in one.nearest:
+            one.nearest[k] = self._nearest(one, k)
+        return [{**arm} for arm in one.nearest[k]]
+
+    def _nearest(self, one: _Worked, k: int) -> list[dict[str, Any]]:
         if not one.covered:
             return []
         specific = np.array([not self.names[place].startswith(("base:", "line:")) for place in one.places], dtype=bool)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from features.contract import GROUPS
 
 if TYPE_CHECKING:
@@ -45,8 +43,10 @@ def sentence(words: str, log_odds: float) -> str:
     >>> sentence("TMB 12.3 mut/Mb; kept on its own scale", 0.21)
     'TMB 12.3 mut/Mb raises the estimate (kept on its own scale)'
     """
+    if "; " not in words:
+        return f"{words} {direction(log_odds)}"
     first, _, more = words.partition("; ")
-    return f"{first} {direction(log_odds)} ({more})" if more else f"{first} {direction(log_odds)}"
+    return f"{first} {direction(log_odds)} ({more})"
 
 
 def contributions_of(answers: Answers, row: int, shown: Mapping[str, Shown]) -> list[dict[str, Any]]:
@@ -111,11 +111,11 @@ def against_biology(answers: Answers, row: int) -> list[str]:
 
     Boosters are monotone in the declared sign and cannot disagree.
     """
-    linear, places = answers.model.terms.linear, answers.model.against_biology
-    if linear is None or not places.size:
+    places = answers.model.against_biology
+    if not places.size:
         return []
-    here = answers.model.calibration.a * linear.contributions(answers.inputs.matrix[row : row + 1])[0, places]
+    matters = answers.against_biology[row]
+    if not matters.any():
+        return []
     columns = answers.model.table.columns
-    return list(
-        dict.fromkeys(columns[place].feature for place in places[np.abs(here) >= SMALLEST_SIGN_WARNING].tolist())
-    )
+    return list(dict.fromkeys(columns[place].feature for place in places[matters].tolist()))

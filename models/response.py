@@ -13,6 +13,7 @@ import numpy as np
 
 from features.batch import MOST_KEPT
 from models.applicability import blood_negative, scoring_inputs_known
+from models.explanation import SMALLEST_SIGN_WARNING
 from models.inputs import EvidenceInputs, Inputs
 from models.scores import Scores, gathering, score
 
@@ -181,6 +182,15 @@ class Answers:
     def outside(self) -> tuple[BoolArray, BoolArray]:
         """Where a number is outside the training range, and where it is far outside; shape (n, p) each."""
         return self.model.applicability.outside(self.inputs.matrix)
+
+    @cached_property
+    def against_biology(self) -> BoolArray:
+        """Where a column of :attr:`ResponseModel.against_biology` matters, shape (n, number of such columns)."""
+        linear, places = self.model.terms.linear, self.model.against_biology
+        if linear is None:
+            return np.zeros((self.n, 0), dtype=np.bool_)
+        here = self.model.calibration.a * linear.contributions(self.inputs.matrix)[:, places]
+        return np.asarray(np.abs(here) >= SMALLEST_SIGN_WARNING, dtype=np.bool_)
 
     def only(self, row: int) -> Answers:
         """Return the answer of one case, as that of case 0."""

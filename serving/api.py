@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from features.case import read_case
 from models.intended_use import INTENDED_USE
 from serving.adapters import add_adapters
 from serving.asked import asked_of, read_body
@@ -24,12 +25,17 @@ from serving.one_shape import add_error_shape
 from serving.openapi import EXAMPLE_CASE, describe
 from serving.record_routes import add_record_routes
 from serving.recorded_rank import recorded_rank
+from serving.rounds import Rounds
 from serving.security.login import add_login_routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from features.case import Case
+    from serving.rounds import Read
     from serving.state import ServiceState
+
+    Answer = Callable[[ServiceState, Request, bytes], dict[str, Any]]
 
 
 def create_app(state: ServiceState) -> FastAPI:
@@ -61,10 +67,12 @@ def create_app(state: ServiceState) -> FastAPI:
 
 
 def _add_answers(app: FastAPI, state: ServiceState) -> None:
+    rounds = Rounds(state)
+
     @app.post("/predict", tags=["answers"], response_class=JSONResponse)
     async def predict(request: Request) -> Response:
         """Answer one case: a probability with its interval and the reasons, or an abstention."""
-        return await _answered(_predict, state, request)
+        return await _answered_soon(rounds, _read_predict, _predict, state, request)
 
     @app.post("/predict/batch", tags=["answers"], response_class=JSONResponse)
     async def predict_batch(request: Request) -> Response:
@@ -74,15 +82,33 @@ def _add_answers(app: FastAPI, state: ServiceState) -> None:
     @app.post("/bento/predict", tags=["answers"], response_class=JSONResponse)
     async def bento_predict(request: Request) -> Response:
         """Answer one case for BentoML's own client: the same function, log and errors behind another form."""
-        return await _answered(_bento_predict, state, request)
+        return await _answered_soon(rounds, _read_bento, _bento_predict, state, request)
 
 
-async def _answered(
-    answer: Callable[[ServiceState, Request, bytes], dict[str, Any]], state: ServiceState, request: Request
-) -> Response:
+async def _answered(answer: Answer, state: ServiceState, request: Request) -> Response:
     body = await read_body(request)
+    return await _in_a_thread(answer, state, request, body)
+
+
+async def _answered_soon(rounds: Rounds, read: Read, answer: Answer, state: ServiceState, request: Request) -> Response:
+    """Answer in a round where that may be; else as the others are."""
+    body = await read_body(request)
+    if rounds.takes(request, body):
+        return Response(await rounds.answered(request, body, read), media_type="application/json")
+    return await _in_a_thread(answer, state, request, body)
+
+
+async def _in_a_thread(answer: Answer, state: ServiceState, request: Request, body: bytes) -> Response:
     content = await run_in_threadpool(lambda: to_json(answer(state, request, body)))
     return Response(content, media_type="application/json")
+
+
+def _read_predict(body: bytes) -> Case:
+    return read_case(read_object(body))
+
+
+def _read_bento(body: bytes) -> Case:
+    return bento_case(read_object(body))
 
 
 def _predict(state: ServiceState, request: Request, body: bytes) -> dict[str, Any]:
@@ -107,7 +133,7 @@ def _predict_batch(state: ServiceState, request: Request, body: bytes) -> dict[s
 
 
 def _bento_predict(state: ServiceState, request: Request, body: bytes) -> dict[str, Any]:
-    case = bento_case(read_object(body))
+    case = _read_bento(body)
     answers = recorded_answers(state.ready_auditor(), state.ready_predictor(), [case], asked_of(request, body))
     state.metrics.count_answers(answers)
     return answers[0]

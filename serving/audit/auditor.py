@@ -94,9 +94,7 @@ class Auditor:
         if not entries:
             return []
         ref = once_ref(once, self.keys) if once else None
-        drafts = [prediction_draft(entry, None if entry.shadow_of else ref, self.keys) for entry in entries]
-        unit = Unit(drafts, ref)
-        if self._writer.submit(unit):
+        if self._writer.submit(self.unit_of(entries, ref)):
             self.tell_followers(entries)
             return [dict(entry.answer) for entry in entries]
         assert ref is not None  # noqa: S101  # only a key can be there already
@@ -104,6 +102,15 @@ class Auditor:
         if any(entry.place not in earlier for entry in entries):
             raise IdempotencyKeyReused("a request with this Idempotency-Key was answered by other models meanwhile")
         return [{**earlier[entry.place].answer, "case_id": entry.case.case_id} for entry in entries]
+
+    def unit_of(self, entries: Sequence[PredictionEntry], ref: OnceRef | None = None) -> Unit:
+        """Return the answers of one request as they are written, sealed; :meth:`hand_over` takes it."""
+        drafts = [prediction_draft(entry, None if entry.shadow_of else ref, self.keys) for entry in entries]
+        return Unit(drafts, ref)
+
+    def hand_over(self, units: Sequence[Unit]) -> None:
+        """Have units written without waiting for it; their ``done`` tells when each is durable, or why it is not."""
+        self._writer.hand_over(units)
 
     def idempotent(self, once: Once, case_ids: Sequence[str | None] | None = None) -> dict[int, dict[str, Any]] | None:
         """Return the answers that a request with this key was given before, by place; None when it is new.
@@ -198,7 +205,8 @@ class Auditor:
     def ready(self) -> bool:
         """Return whether the log takes records now.
 
-        After a failure, or when nothing was written for a while, it is tried by writing and committing one row.
+        After a failure, or when nothing was written for a while, it is tried by writing and committing one row, and
+        the disk is asked for room.
         """
         if not self._writer.alive:
             return False
@@ -207,7 +215,10 @@ class Auditor:
         try:
             with unavailable("written"), self.database.writing() as connection:
                 connection.execute(sa.update(ALIVE).values(time=now()))
+                roomy = self.database.has_room()
         except AuditUnavailable:
+            return False
+        if not roomy:
             return False
         self._writer.went_well()
         return self._writer.heads.flush()

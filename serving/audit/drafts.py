@@ -64,11 +64,11 @@ def prediction_draft(entry: PredictionEntry, once: OnceRef | None, keys: AuditKe
     case_ref = pseudonym(keys, "case", entry.case.case_id)
     patient_ref = pseudonym(keys, "patient", entry.case.patient_id)
     request = canonical(entry.case, case_ref, patient_ref)
-    answer = {**entry.answer, "case_id": case_ref}
-    payload = b'{"request":' + request + b',"answer":' + to_json(answer) + b',"features":' + to_json(entry.features)
+    answer, features = entry.text(case_ref), to_json(entry.features)
+    payload = b'{"request":' + request + b',"answer":' + answer + b',"features":' + features + b"}"
     row = {
         **_EMPTY,
-        "record_id": answer["prediction_id"],
+        "record_id": entry.answer["prediction_id"],
         "kind": "shadow" if entry.shadow_of else "prediction",
         "about": entry.shadow_of or entry.listed_in,
         "caller": entry.caller,
@@ -80,9 +80,9 @@ def prediction_draft(entry: PredictionEntry, once: OnceRef | None, keys: AuditKe
         "family": entry.family,
         "latency_ms": float(entry.latency_ms),
         **_of_case(entry.case),
-        **_of_answer(answer),
+        **_of_answer(entry.answer),
     }
-    return finished(row, payload + b"}", once, keys)
+    return finished(row, payload, once, keys)
 
 
 def event_draft(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, to_json
 
 from features.case import Case, Record
 from features.case_refusals import refusals_of
@@ -144,6 +145,10 @@ class Once:
     request_digest: str
 
 
+IDS = ("prediction_id", "case_id")
+"""What stands first in an answer; the rest is the same wherever it is written."""
+
+
 @dataclass(frozen=True)
 class PredictionEntry:
     """One answer that is about to be sent.
@@ -182,6 +187,14 @@ class PredictionEntry:
     shadow_of: str | None = None
     listed_in: str | None = None
     route: str | None = None
+
+    @cached_property
+    def _rest(self) -> bytes:
+        return to_json({name: value for name, value in self.answer.items() if name not in IDS})
+
+    def text(self, case_id: str | None) -> bytes:
+        """Return the answer as JSON under an id of the case: its own as it is sent, its pseudonym as it is logged."""
+        return to_json({"prediction_id": self.answer["prediction_id"], "case_id": case_id})[:-1] + b"," + self._rest[1:]
 
 
 @dataclass(frozen=True)

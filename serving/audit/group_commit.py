@@ -74,7 +74,7 @@ class GroupCommit:
     heads: HeadFile
     _oldest: float | None = None
     _last_good: float = float("-inf")
-    _queue: SimpleQueue[Unit | None] = field(default_factory=SimpleQueue)
+    _queue: SimpleQueue[Sequence[Unit] | None] = field(default_factory=SimpleQueue)
     _thread: threading.Thread | None = None
     _closing: bool = False
     _coming: int = 0
@@ -117,19 +117,29 @@ class GroupCommit:
             When the request's time was over before its writing began: then it is never written.
         """
         check_deadline()
-        if not self.alive:
-            raise AuditUnavailable("the audit log is closed")
-        self._queue.put(unit)
+        self.hand_over([unit])
         try:
             return unit.done.result(timeout=min(MOST_WAITED_S, time_left_s()))
         except TimeoutError:
             if unit.done.cancel():  # the writing thread passes it over
                 check_deadline()
-                raise _too_slow() from None
+                raise too_slow() from None
         try:  # its writing has begun: what is recorded as answered is answered
             return unit.done.result(timeout=MOST_WAITED_S)
         except TimeoutError:
-            raise _too_slow() from None
+            raise too_slow() from None
+
+    def hand_over(self, units: Sequence[Unit]) -> None:
+        """Hand over units without waiting; :attr:`Unit.done` tells of each.
+
+        Raises
+        ------
+        AuditUnavailable
+            When the log is closed.
+        """
+        if not self.alive:
+            raise AuditUnavailable("the audit log is closed")
+        self._queue.put(units)
 
     def close(self) -> None:
         """Write what waits, then stop."""
@@ -154,14 +164,14 @@ class GroupCommit:
         size, until = 0, 0.0
         while not units or size < MOST_RECORDS:
             try:
-                unit = self._queue.get(timeout=None if not units else self._worth_waiting_s(len(units), until))
+                came = self._queue.get(timeout=None if not units else self._worth_waiting_s(len(units), until))
             except Empty:
                 break
             until = until or time.monotonic() + GATHERED_S
-            if unit is None:
+            if came is None:
                 return units, False
-            units.append(unit)
-            size += len(unit.drafts)
+            units.extend(came)
+            size += sum(len(unit.drafts) for unit in came)
         return units, True
 
     def _worth_waiting_s(self, gathered: int, until: float) -> float:
@@ -236,7 +246,8 @@ class GroupCommit:
         return head
 
 
-def _too_slow() -> AuditUnavailable:
+def too_slow() -> AuditUnavailable:
+    """Return what is said of a log that does not come to an end."""
     return AuditUnavailable(f"the audit log took longer than {MOST_WAITED_S:g} s")
 
 

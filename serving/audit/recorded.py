@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from models.response import Answers
     from serving.audit.auditor import Auditor
     from serving.audit.entries import Once
-    from serving.predictor import Predictor
+    from serving.predictor import Predictor, Scored
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,11 @@ def _recorded(
 
 
 def _entries(predictor: Predictor, placed: Sequence[tuple[int, Case]], asked: Asked) -> list[PredictionEntry]:
-    scored = predictor.scored([case for _, case in placed])
+    return entries_of(placed, predictor.scored([case for _, case in placed]), asked)
+
+
+def entries_of(placed: Sequence[tuple[int, Case]], scored: Sequence[Scored], asked: Asked) -> list[PredictionEntry]:
+    """Return what is recorded of the scored cases of one request, each with its place there."""
     latency_ms = asked.latency_ms
     return [
         PredictionEntry(

@@ -84,8 +84,20 @@ app = typer.Typer(
 )
 
 
+def _told_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"oncorespond {version('oncorespond')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    told: Annotated[
+        bool, typer.Option("--version", callback=_told_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """How likely is an objective response to this therapy, for this patient, at this decision; how sure, and why.
 
     For research use only. A newcomer's first command is [bold]oncorespond demo[/bold].

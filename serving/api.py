@@ -20,7 +20,7 @@ from serving.audit.refusals import AuditUnavailable
 from serving.body import batch_entries, bento_case, cases_of, read_entry, read_object
 from serving.errors import NoModelForTherapy
 from serving.front_page import front_page
-from serving.more_routes import add_more_routes
+from serving.more_routes import add_more_routes, version_of_code
 from serving.one_shape import add_error_shape
 from serving.openapi import EXAMPLE_CASE, describe
 from serving.record_routes import add_record_routes
@@ -48,7 +48,7 @@ def create_app(state: ServiceState) -> FastAPI:
     """
     app = FastAPI(
         title="oncorespond",
-        version="0.1.0",
+        version=str(version_of_code()["oncorespond"]),
         description=INTENDED_USE,
         docs_url=None,
         redoc_url=None,

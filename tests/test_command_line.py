@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from unittest.mock import patch
 
@@ -78,6 +79,12 @@ def test_every_command_has_help_with_an_example(command: str, capsys: pytest.Cap
     status, out, _ = _run([command, "--help"], capsys)
     assert status == 0
     assert "Example" in out or command in {"cohort", "features"}
+
+
+def test_the_version_is_that_of_the_project(project_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = _run(["--version"], capsys)
+    project = tomllib.loads((project_root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (status, out.strip()) == (0, f"oncorespond {project['version']}")
 
 
 def test_help_answers_without_loading_a_room(project_root: Path) -> None:

@@ -58,15 +58,15 @@ def read_case_file(path: Path) -> dict[str, Any]:
     NoSuchFile
         When there is no such file.
     Refusal
-        When it is not one JSON object.
+        When it is not one JSON object, or names a key twice.
     """
-    from pydantic_core import from_json
+    from features.strict_json import strict_json
 
     if str(path) != "-" and not path.is_file():
         raise NoSuchFile(f"there is no file {path}", way_out="Name a JSON file, or - for standard input.")
     text = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     try:
-        found = from_json(text, allow_inf_nan=False)
+        found = strict_json(text)
     except ValueError as error:
         raise NotOneObject(f"{path} is not JSON: {str(error).rpartition(': ')[2]}") from None
     if not isinstance(found, dict):

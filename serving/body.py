@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
-
-from pydantic_core import from_json
 
 from features.case import read_case
 from features.errors import InvalidCase, Refusal, seen_text
+from features.strict_json import strict_json
 from features.vocabulary import nearest
 from serving.deadline import check_deadline
 from serving.errors import (
     BentoInputRefused,
     CasesRefused,
-    DuplicateKey,
     NotAnObject,
     NotJson,
     TherapiesRefused,
@@ -49,22 +46,13 @@ def read_object(body: bytes) -> dict[str, Any]:
         When an object of it names a key twice: one of the two values would be dropped in silence.
     """
     try:
-        found = from_json(body, allow_inf_nan=False)
+        found = strict_json(body)
     except ValueError as error:
         place = str(error).rpartition(" at ")[2]
         raise NotJson(f"the body is not JSON (at {place})", way_out="Send one JSON object; NaN is not JSON.") from None
     if not isinstance(found, dict):
         raise NotAnObject(f"the body is a JSON {type(found).__name__}", way_out="Send one JSON object.")
-    json.loads(body, object_pairs_hook=_unique)  # read again: the quick reader does not tell
     return found
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> None:
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            raise DuplicateKey(f"the key {seen_text(name)} stands twice in one object", way_out="Send each key once.")
-        seen.add(name)
 
 
 def cases_of(raw: Mapping[str, Any]) -> tuple[list[Case], bool]:

@@ -28,13 +28,6 @@ class NotAnObject(Refusal):
     code: ClassVar[str] = "not_an_object"
 
 
-class DuplicateKey(Refusal):
-    """An object of the body names a key twice, so that one of the two values would be dropped."""
-
-    code: ClassVar[str] = "duplicate_key"
-    http_status = 400
-
-
 class WrongContentType(Refusal):
     """The body is not announced as application/json."""
 

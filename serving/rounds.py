@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -125,6 +126,10 @@ class Rounds:
                 content = await asyncio.shield(one.answer)
         except TimeoutError:
             content = await self._late(one)
+        except asyncio.CancelledError:  # the server gives the request up; nobody would hear of a fault any more
+            one.given_up = True
+            one.answer.cancel()
+            raise
         if one.entry is not None:
             self._state.metrics.count_answers([one.entry.answer])
         return content
@@ -153,9 +158,12 @@ class Rounds:
 
     def _look_soon(self) -> None:
         """Have the event loop look who waits, unless it does or a round is being made."""
-        if self._waiting and not self._looked_at:
-            self._looked_at = True
-            self._waiting[0].loop.call_soon_threadsafe(self._look, 0, LOOKS)
+        while self._waiting and not self._looked_at:
+            try:
+                self._waiting[0].loop.call_soon_threadsafe(self._look, 0, LOOKS)
+                self._looked_at = True
+            except RuntimeError:  # its event loop has ended, and nobody waits
+                self._waiting.pop(0)
 
     def _look(self, seen: int, looks: int) -> None:
         """Begin a round with all who wait when nobody else comes any more."""
@@ -181,7 +189,8 @@ class Rounds:
                 for one in present:
                     one.fault = one.fault or fault
             for one in present:
-                one.loop.call_soon_threadsafe(one.settle)
+                with suppress(RuntimeError):  # its event loop has ended, and nobody waits
+                    one.loop.call_soon_threadsafe(one.settle)
             with self._guard:
                 self._looked_at = False
                 self._look_soon()

@@ -91,9 +91,7 @@ def _shown(
     return Shown(feature, "alterations", value, "", text, tuple(sources), (unknown,) if unknown else ())
 
 
-def _status(
-    status: Status, place: int, value: float, found: CaseFindings, silent: str, unreadable: set[str]
-) -> Shown:
+def _status(status: Status, place: int, value: float, found: CaseFindings, silent: str, unreadable: set[str]) -> Shown:
     if math.isnan(value):
         return _unknown(place, _UNREADABLE if unreadable.intersection(status.genes) else silent)
     if not value:

@@ -16,7 +16,6 @@ import numpy as np
 from features import histology
 from features.alteration_columns import COLUMNS, MATCH_FAMILIES, MATCH_STATES, PLACE, STATUSES, TOGETHER
 from features.alteration_shown import shown_of, warnings_of
-from features.batch import MOST_KEPT
 from features.class_matrix import class_matrix
 from features.driver_classes import row
 from features.finding_levels import (
@@ -27,6 +26,7 @@ from features.finding_levels import (
     facts_of,
     from_blood,
     mask_tested_by,
+    numbers_of,
 )
 from features.runs import Runs
 from features.target_match import MatchColumns, match_columns
@@ -34,9 +34,13 @@ from features.target_match import MatchColumns, match_columns
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from features.batch import Batch, Findings, FloatArray, IntArray
     from features.contract import Column, Group, Shown
-    from features.finding_levels import Assays, LevelFacts
+    from features.finding_levels import Assays
+
+    BoolArray = NDArray[np.bool_]
 
 __all__ = ["AlterationsBuilder", "class_matrix"]
 
@@ -71,14 +75,9 @@ class Counted:
     haematopoietic: IntArray
 
 
-def _by_level(facts: Sequence[LevelFacts]) -> IntArray:
-    """Return six numbers per level, shape (6, levels): three masks to unite, three flags to count."""
-    return np.array([fact.numbers for fact in facts], dtype=np.int64).reshape(-1, 6).T
-
-
-def counted(findings: Findings, facts: Sequence[LevelFacts], n: int, blood: FloatArray) -> Counted:
+def counted(findings: Findings, n: int, blood: FloatArray) -> Counted:
     """Gather the findings of each case: masks by union, counts by sum."""
-    each, rows, runs = _by_level(facts)[:, findings.codes], findings.row, Runs.of(findings.row, n)
+    each, rows, runs = numbers_of(findings.levels)[:6, findings.codes], findings.row, Runs.of(findings.row, n)
     each[5] &= blood[rows] == 1.0
     each[4] &= 1 - each[5]
     present, negative, blocked = runs.union(each[:3])
@@ -191,22 +190,27 @@ class AlterationsBuilder:
     def build_for(self, batch: Batch, family: str | None = None) -> FloatArray:
         """Return the columns; those on the match with the therapy are NaN for a family that does not use them.
 
-        The cases of a small batch are shown as well as scored, so all their columns are worked out, once.
+        The cases of a small batch are shown as well as scored, so what was worked out is kept and added to.
         """
-        if batch.n <= MOST_KEPT:
-            return batch.reading("columns of alterations", lambda one: self._built(one, None))
-        return self._built(batch, family)
+        if family is None or family in MATCH_FAMILIES:
+            return batch.reading("columns of alterations", self._matched)
+        return batch.reading("alterations without a match", self._unmatched)[0]
 
-    def _built(self, batch: Batch, family: str | None) -> FloatArray:
+    def _matched(self, batch: Batch) -> FloatArray:
+        unmatched, blood, of_tumour, assayed = batch.reading("alterations without a match", self._unmatched)
+        grid, facts = unmatched.copy(), facts_of(batch.findings.levels)
+        self._fill_match(grid, match_columns(batch, facts, blood, of_tumour, assayed))
+        return grid
+
+    @staticmethod
+    def _unmatched(batch: Batch) -> tuple[FloatArray, FloatArray, BoolArray, Assays]:
+        """Return the columns but those on the match, and what that needs: blood, tumour DNA and assays."""
         grid = np.empty((batch.n, len(COLUMNS)))
-        facts, blood, assayed = facts_of(batch.findings.levels), from_blood(batch), assays(batch)
-        found = counted(batch.findings, facts, batch.n, blood)
+        blood, assayed = from_blood(batch), assays(batch)
+        found = counted(batch.findings, batch.n, blood)
         grid[:, : len(STATUSES)] = statuses(batch, found, blood, assayed)
         grid[:, _TOGETHER] = _together(grid)
-        if family is None or family in MATCH_FAMILIES:
-            self._fill_match(grid, match_columns(batch, facts, blood, found.of_tumour, assayed))
-        else:
-            grid[:, _MATCH] = np.nan
+        grid[:, _MATCH] = np.nan
         grid[:, _OF_FINDINGS[0]] = np.log1p(found.passengers)
         grid[:, _OF_FINDINGS[1]] = np.where(blood == 1.0, np.log1p(found.haematopoietic), np.nan)
         grid[:, _OF_FINDINGS[2]] = blood
@@ -214,7 +218,7 @@ class AlterationsBuilder:
             grid[(~batch.findings_recorded).nonzero()[0][:, None], _OF_FINDINGS] = np.nan
         grid[:, PLACE["specimens_disagree"]] = disagreement(batch)
         grid[:, PLACE["small_cell_transformation"]] = _transformed(batch)
-        return grid
+        return grid, blood, found.of_tumour, assayed
 
     @staticmethod
     def _fill_match(grid: FloatArray, match: MatchColumns) -> None:

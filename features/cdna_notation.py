@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from features.errors import UnreadableAlteration, seen_text
+from features.remembered import MOST_FINDINGS
 
 if TYPE_CHECKING:
     from features.protein_change import VariantKind
@@ -94,7 +95,7 @@ def _size(text: str | None, spanned: int) -> int:
     return int(text) if text.isdigit() else len(text)
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=MOST_FINDINGS)
 def read_cdna(notation: str) -> CodingChange:
     """Read one cDNA notation.
 

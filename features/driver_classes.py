@@ -21,6 +21,7 @@ from features.driver_vocabulary import (
 )
 from features.errors import UnreadableAlteration
 from features.fusions import Fusion, read_fusion
+from features.remembered import MOST_FINDINGS
 from features.variants import CHANGES_PROTEIN, Variant, read_variant
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ __all__ = [
     "with_broader",
     "with_narrower",
 ]
-
-_CACHED = 262_144
 
 
 @lru_cache(maxsize=1)
@@ -130,7 +129,7 @@ def classes_of(alteration: Alteration) -> tuple[str, ...]:
     return found.classes
 
 
-@lru_cache(maxsize=_CACHED)
+@lru_cache(maxsize=MOST_FINDINGS)
 def _read(
     gene: str,
     kind: str,

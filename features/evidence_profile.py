@@ -7,7 +7,7 @@ PD-L1, line, what was given before) and nothing else; passengers and exact value
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from features.matching import covers, needs_of
 from features.mismatch_repair import status_in
 from features.prior_history import lines_of
 from features.regimens import regimen
+from features.remembered import MOST_FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +27,19 @@ if TYPE_CHECKING:
     from features.batch import Batch, FloatArray, IntArray
     from features.case import Alteration
 
-TMB_HIGH = 10.0
-"""mut/Mb, tissue panel; KEYNOTE-158, Lancet Oncol 2020 (PMID 32919526): the cut-point of the published arms."""
+Level = TypeVar("Level")
 
-TMB_VERY_HIGH = 20.0
-"""mut/Mb; Goodman et al., Mol Cancer Ther 2017 (PMID 28835386)."""
+TMB_KNOTS = (4.0, 16.0, 35.0)
+"""mut/Mb, tissue panel, at which the height of TMB is 0 (low), 1 (high) and 2 (very high).
+
+They are the patients that ``published_arms.csv`` reads in arms of under 10 and of 10 or more (KEYNOTE-158, Lancet Oncol
+2020, PMID 32919526) and of 20 or more (Goodman, Mol Cancer Ther 2017, PMID 28835386). An arm's patients are on average
+not at its cut-point: between the knots the height is linear in log2(1 + mut/Mb), so that one mutation more does not
+double an estimate.
+"""
+
+TMB_STEPS = 8
+"""Steps of one unit of height: profiles are kept, and there would be one for each patient otherwise."""
 
 EXOME_COUNT_PER_MUT_PER_MB = 17.5
 """Exome mutations for one panel mut/Mb: 175 per exome answers to 10 mut/Mb (Cristescu, JITC 2022, PMID 35101941)."""
@@ -70,7 +79,7 @@ class Profile(NamedTuple):
     findings: tuple[Finding, ...] | None = None
     negative: tuple[str, ...] = ()
     mmr: str | None = None
-    tmb: str | None = None
+    tmb: float | None = None
     pdl1: str | None = None
     line: str | None = None
     prior: tuple[str, ...] | None = None
@@ -97,7 +106,7 @@ def _profiles(batch: Batch) -> tuple[list[Profile], list[int]]:
         _findings(batch),
         _tested(batch),
         named(mmr_level(batch), MMR_LEVELS),
-        named(tmb_level(batch), TMB_LEVELS),
+        named(tmb_level(batch), TMB_HEIGHTS),
         named(pdl1_level(batch), PDL1_LEVELS),
         named(line_level(batch), LINES),
         priors_of(batch),
@@ -114,7 +123,7 @@ def _profile(
     findings: tuple[Finding, ...] | None,
     tested: frozenset[str],
     mmr: str | None,
-    tmb: str | None,
+    tmb: float | None,
     pdl1: str | None,
     line: str | None,
     prior: tuple[str, ...] | None,
@@ -134,7 +143,7 @@ def genes_that_matter(key: str) -> frozenset[str]:
     return needs_of(key).genes | regimen(key).targets if key else frozenset()
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=MOST_FINDINGS)
 def as_seen(alteration: Alteration) -> Finding | None:
     """Return the finding, or None for what the evidence does not look at.
 
@@ -197,10 +206,12 @@ def _blood(batch: Batch) -> list[bool]:
 
 
 MMR_LEVELS = (None, "proficient", "deficient")
-TMB_LEVELS = (None, "low", "high", "very_high")
 PDL1_LEVELS = (None, "negative", "positive", "high")
 LINES = (None, "first", "later", "third")
 """What each level is called; the first is unknown."""
+
+TMB_HEIGHTS = (None, *(step / TMB_STEPS for step in range(2 * TMB_STEPS + 1)))
+"""Height of TMB of each level; see :data:`TMB_KNOTS`."""
 
 _PDL1_CLASS = {"TC0/IC0": 1.0, "TC1+/IC1+": 2.0, "TC2+/IC2+": 3.0, "TC3/IC3": 3.0}
 
@@ -226,19 +237,19 @@ def _all_unknown(values: FloatArray) -> bool:
     return bool(np.isnan(values).all())
 
 
-def named(level: IntArray, names: Sequence[str | None]) -> list[str | None]:
+def named(level: IntArray, names: Sequence[Level]) -> list[Level]:
     """Return the names of levels, one per case."""
     return [names[place] for place in level.tolist()]
 
 
 def tmb_level(batch: Batch) -> IntArray:
-    """Return the place of each case's mutational burden in :data:`TMB_LEVELS`."""
+    """Return the place of each case's mutational burden in :data:`TMB_HEIGHTS`."""
     panel, exome = batch.numbers["tmb.mut_per_mb"], batch.numbers["tmb.exome_nonsynonymous_count"]
     if _all_unknown(panel) and _all_unknown(exome):
         return np.zeros(batch.n, dtype=np.int64)
     burden = np.where(np.isnan(panel), exome / EXOME_COUNT_PER_MUT_PER_MB, panel)
-    level = np.searchsorted([TMB_HIGH, TMB_VERY_HIGH], burden, side="right")
-    return np.asarray(np.where(np.isnan(burden), 0, 1 + level), dtype=np.int64)
+    height = np.interp(np.log2(1.0 + burden), np.log2(1.0 + np.array(TMB_KNOTS)), [0.0, 1.0, 2.0])
+    return np.where(np.isnan(burden), 0, 1 + np.rint(np.nan_to_num(height) * TMB_STEPS)).astype(np.int64)
 
 
 def pdl1_level(batch: Batch) -> IntArray:

@@ -14,7 +14,7 @@ from features.evidence_profile import (
     LINES,
     MMR_LEVELS,
     PDL1_LEVELS,
-    TMB_LEVELS,
+    TMB_HEIGHTS,
     Profile,
     line_level,
     mmr_level,
@@ -33,7 +33,7 @@ class Markers(NamedTuple):
     """Levels of mismatch repair, TMB and PD-L1; None is unknown."""
 
     mmr: str | None
-    tmb: str | None
+    tmb: float | None
     pdl1: str | None
 
 
@@ -93,8 +93,8 @@ def settings_of(batch: Batch, reduced: Callable[[Profile], Profile]) -> Settings
         whole = Profile(here, given, line=LINES[lines[row]], prior=before[of_before[row]])
         at.append(places.setdefault(reduced(whole), len(places)))
     mmr, tmb, pdl1 = mmr_level(batch), tmb_level(batch), pdl1_level(batch)
-    row_of, of_markers = distinct((mmr * len(TMB_LEVELS) + tmb) * len(PDL1_LEVELS) + pdl1)
-    markers = [Markers(MMR_LEVELS[mmr[i]], TMB_LEVELS[tmb[i]], PDL1_LEVELS[pdl1[i]]) for i in row_of.tolist()]
+    row_of, of_markers = distinct((mmr * len(TMB_HEIGHTS) + tmb) * len(PDL1_LEVELS) + pdl1)
+    markers = [Markers(MMR_LEVELS[mmr[i]], TMB_HEIGHTS[tmb[i]], PDL1_LEVELS[pdl1[i]]) for i in row_of.tolist()]
     return Settings(list(places), np.array(at, dtype=np.int64)[where], markers, of_markers)
 
 

@@ -109,6 +109,11 @@ def _ones(kind: str, names: Iterable[str]) -> Iterator[tuple[str, float]]:
     return ((f"{kind}:{name}", 1.0) for name in sorted(names))
 
 
+def _shared(kind: str, names: set[str]) -> Iterator[tuple[str, float]]:
+    """Yield names with equal shares of one: HER2 both amplified and stained 3+ is one target, found in two ways."""
+    return ((f"{kind}:{name}", 1 / len(names)) for name in sorted(names))
+
+
 def _pairs(kind: str, names: Iterable[str], codes: tuple[str, ...]) -> Iterator[tuple[str, float]]:
     return ((f"{kind}:{name} in {code}", 1.0) for name in sorted(names) for code in codes)
 
@@ -133,9 +138,11 @@ def _setting(profile: Profile) -> Iterator[tuple[str, float]]:
 
 def _checkpoint(profile: Profile, facts: RegimenFacts) -> Iterator[tuple[str, float]]:
     where = organs(profile.histology)
-    levels = list(_biomarkers(profile))
-    yield from _ones("biomarker", levels)
-    yield from _pairs("biomarker_x_histology", levels, where)
+    levels = dict(_biomarkers(profile))
+    yield from ((f"biomarker:{level}", share) for level, share in levels.items())
+    yield from (
+        (f"biomarker_x_histology:{level} in {code}", s) for level, s in sorted(levels.items()) for code in where
+    )
     yield from _ones("class", {facts.therapy_class, *facts.parts})
     yield from _ones("agent", facts.agents)
     yield from _ones("target", facts.targets & {"PDCD1", "CD274", "CTLA4"})
@@ -148,18 +155,21 @@ def _checkpoint(profile: Profile, facts: RegimenFacts) -> Iterator[tuple[str, fl
         yield "prior:checkpoint", 1.0
 
 
-def _biomarkers(profile: Profile) -> Iterator[str]:
-    """Yield cumulative levels: very high TMB is high as well, high PD-L1 is positive as well."""
+def _biomarkers(profile: Profile) -> Iterator[tuple[str, float]]:
+    """Yield cumulative levels with their shares: very high TMB is high as well, high PD-L1 is positive as well.
+
+    TMB between two levels has a share of each, so that the estimate rises with it and does not leap at a cut-point.
+    """
     if profile.mmr is not None:
-        yield f"mmr {profile.mmr}"
+        yield f"mmr {profile.mmr}", 1.0
     if profile.tmb is not None:
-        yield "tmb low" if profile.tmb == "low" else "tmb high"
-    if profile.tmb == "very_high":
-        yield "tmb very high"
+        high = min(profile.tmb, 1.0)
+        shares = {"tmb low": 1.0 - high, "tmb high": high, "tmb very high": profile.tmb - high}
+        yield from ((level, share) for level, share in shares.items() if share)
     if profile.pdl1 is not None:
-        yield "pdl1 negative" if profile.pdl1 == "negative" else "pdl1 positive"
+        yield "pdl1 negative" if profile.pdl1 == "negative" else "pdl1 positive", 1.0
     if profile.pdl1 == "high":
-        yield "pdl1 high"
+        yield "pdl1 high", 1.0
 
 
 def _checkpoint_findings(profile: Profile, where: tuple[str, ...]) -> Iterator[tuple[str, float]]:
@@ -188,6 +198,8 @@ def _targeted(profile: Profile, facts: RegimenFacts) -> Iterator[tuple[str, floa
     yield from _ones("mechanism", facts.mechanisms)
     if facts.combination:
         yield "design:combination", 1.0
+    if facts.generation is not None and facts.generation > 1:
+        yield "design:later generation", 1.0
     if facts.targets & PI3K_AND_CYCLE:
         yield "design:pi3k, akt or cell cycle", 1.0
     yield from _pairs("therapy_x_histology", {facts.therapy_class, *facts.parts, *facts.agents}, where)
@@ -201,9 +213,9 @@ def _matched(match: EvidenceMatch, facts: RegimenFacts, where: tuple[str, ...]) 
     narrow = {one.reading.narrowest[0] for one in match.findings if one.reading.narrowest}
     yield "match:" + ("direct" if match.direct else "indirect"), 1.0
     yield "match:" + ("own target" if match.own_target else "side target"), 1.0
-    yield from _ones("kind", {one.kind for one in match.findings})
-    yield from _ones("kind", {f"effect {row(one).effect}" for one in narrow})
-    yield from _ones("kind", {f"pathway {row(one).pathway}" for one in narrow})
+    yield from _shared("kind", {one.kind for one in match.findings})
+    yield from _shared("kind", {f"effect {row(one).effect}" for one in narrow})
+    yield from _shared("kind", {f"pathway {row(one).pathway}" for one in narrow})
     yield from _ones("gene", genes)
     yield from _ones("alteration", classes)
     yield from _ones("therapy_x_alteration", therapy_for(facts, genes))
@@ -244,7 +256,7 @@ def _resistant(profile: Profile, match: EvidenceMatch, facts: RegimenFacts) -> I
     if len(same) > 1:
         yield "prior:same target twice", 1.0
     generations = [known.generation for known in same if known.generation is not None]
-    if facts.generation is not None and generations and facts.generation > max(generations):
-        yield "prior:later generation", 1.0
+    if facts.generation is not None and generations:
+        yield "prior:" + ("later generation" if facts.generation > max(generations) else "no later generation"), 1.0
     if facts.mechanisms and not any(known.mechanisms & facts.mechanisms for known in same):
         yield "prior:other mechanism", 1.0

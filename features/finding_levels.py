@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features import genes, panels
+from features import genes, panel_scale, panels
 from features.alteration_columns import STATUSES, Status
 from features.driver_classes import Reading, classes, read, row, with_narrower
-from features.from_cases import finding_key
+from features.kept_levels import KeptLevels
 from features.matching import EVERY_GENE, covers, negated_classes
+from features.remembered import MOST_FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
     from features.batch import Batch, Findings, IntArray
     from features.case import Alteration
-
-_MOST_KEPT = 400_000
-"""Distinct findings kept; about 200 bytes each. A long-running service forgets all of them beyond that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +47,10 @@ class LevelFacts:
         Whether it counts as a passenger; whether its gene is one of clonal haematopoiesis.
     of_tumour
         Present, somatic and not in such a gene: it shows that blood carries tumour DNA.
+    counted
+        Whether it counts towards TMB (:func:`features.panel_scale.counted`).
     numbers
-        The three masks (present, negative, blocked) and the three flags (of tumour, passenger, haematopoietic).
+        The three masks (present, negative, blocked) and the four flags (of tumour, passenger, haematopoietic, counted).
     """
 
     reading: Reading
@@ -61,13 +61,13 @@ class LevelFacts:
     passenger: bool = False
     haematopoietic: bool = False
     of_tumour: bool = False
+    counted: bool = False
     numbers: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         masks = (self.present, self.negative, self.blocked)
-        object.__setattr__(
-            self, "numbers", (*masks, int(self.of_tumour), int(self.passenger), int(self.haematopoietic))
-        )
+        flags = (self.of_tumour, self.passenger, self.haematopoietic, self.counted)
+        object.__setattr__(self, "numbers", (*masks, *map(int, flags)))
 
 
 GENE_BITS: tuple[tuple[int, str], ...] = tuple(
@@ -81,21 +81,15 @@ STATUS_GENE_MASKS: IntArray = np.array(
 )
 """For each status the bits of all its genes: it may say 0 only when all of them are ruled out."""
 
-_KEPT: dict[tuple[Any, ...], LevelFacts] = {}
-
 
 def facts_of(levels: Sequence[Alteration]) -> list[LevelFacts]:
     """Return the facts of distinct findings, in their order."""
-    if len(_KEPT) > _MOST_KEPT:
-        _KEPT.clear()
-    found = []
-    for level in levels:
-        key = finding_key(level)
-        facts = _KEPT.get(key)
-        if facts is None:
-            facts = _KEPT[key] = _facts(level)
-        found.append(facts)
-    return found
+    return _KEPT.facts(levels)
+
+
+def numbers_of(levels: Sequence[Alteration]) -> IntArray:
+    """Return the numbers of distinct findings, shape (7, levels): three masks to unite, four flags to count."""
+    return _KEPT.numbers(levels) if levels else np.empty((7, 0), dtype=np.int64)
 
 
 def _facts(level: Alteration) -> LevelFacts:
@@ -115,7 +109,16 @@ def _facts(level: Alteration) -> LevelFacts:
         passenger=somatic and reading.changes_protein and not reading.classes,
         haematopoietic=haematopoietic and somatic and counted,
         of_tumour=somatic and counted and not haematopoietic and level.kind != "expression",
+        counted=panel_scale.counted(level),
     )
+
+
+_KEPT = KeptLevels(_facts, MOST_FINDINGS)
+
+
+def remember(level: Alteration) -> None:
+    """Work the facts of a finding out now, and know this very object when it comes again."""
+    _KEPT.remember(level)
 
 
 def gene_bits(gene: str) -> int:
@@ -123,7 +126,7 @@ def gene_bits(gene: str) -> int:
     return sum(1 << bit for bit, (_, one) in enumerate(GENE_BITS) if one == gene)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=MOST_FINDINGS)
 def status_bits(reading: Reading) -> int:
     """Return the statuses a finding sets."""
     if not reading.classes:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import ValidationError
 
-from features import genes
+from features import finding_levels, genes, remembered
 from features.batch import UNKNOWN, Coded, Findings, Priors, regimen_key
 from features.case import Alteration, Regimen
 from features.cohort_batch import coded
@@ -41,7 +41,6 @@ MOST_FINDINGS, MOST_PRIORS = 20_000, 60
 """Entries of a list that the record takes (:class:`features.case.Case`)."""
 
 _LARGEST_KEY = 1 << 62
-_MOST_KEPT = 200_000
 
 
 @dataclass(frozen=True)
@@ -115,12 +114,27 @@ def texts_of(column: pa.Array, canonical: Callable[[str], str | None]) -> tuple[
     """Return texts in their canonical spelling, and which rows are certainly good; each distinct one is asked once."""
     if column.null_count == len(column):
         return Coded(np.full(len(column), UNKNOWN), ()), np.ones(len(column), dtype=np.bool_)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return Coded(np.full(len(column), UNKNOWN), ()), ~known(column)
-    raw = coded(column)
+    raw = coded_anew(column) if pa.types.is_dictionary(column.type) else coded(column)
     return recoded(raw, [canonical(text) for text in raw.levels])
+
+
+def coded_anew(column: pa.DictionaryArray) -> Coded:
+    """Return a column that Parquet keeps as codes; levels in the order of their first appearance, as of plain texts.
+
+    Parquet's own order, and values that no row has, depend on where its row groups end: they would reach the bits.
+
+    Examples
+    --------
+    >>> coded_anew(pa.DictionaryArray.from_arrays([2, None, 0], ["a", "b", "c"])).levels
+    ('c', 'a')
+    """
+    if column.dictionary.null_count:
+        return coded(column.cast(column.type.value_type))
+    raw = coded(column.indices)
+    return Coded(raw.codes, tuple(column.dictionary.take(pa.array(raw.levels, pa.int64())).to_pylist()))
 
 
 def free_texts(column: pa.Array, rule: Rule) -> tuple[Coded, BoolArray]:
@@ -226,7 +240,7 @@ def _codes(entries: Entries, name: str) -> tuple[IntArray, tuple[Any, ...]]:
     return (where, values) if values[0] is None else (where + 1, (None, *values))
 
 
-@lru_cache(maxsize=_MOST_KEPT)
+@lru_cache(maxsize=remembered.MOST_FINDINGS)
 def _alteration(fields: tuple[Any, ...]) -> Level | None:
     """Return a finding without its measured numbers and its key, or None when the record does not take it."""
     given = {name: value for name, value in zip(LEVEL_FIELDS, fields, strict=True) if value is not None}
@@ -236,6 +250,7 @@ def _alteration(fields: tuple[Any, ...]) -> Level | None:
         found = Alteration.model_validate(given)
     except ValidationError:
         return None
+    finding_levels.remember(found)
     return found, finding_key(found)
 
 

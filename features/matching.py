@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 from features.driver_classes import Reading, classes, read, row, with_broader, with_narrower
 from features.match_levels import LEVEL_SCORE, Level, level_of
 from features.regimens import regimen
+from features.remembered import MOST_FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,7 +98,7 @@ def needs_of(key: str) -> Needs:
     return Needs(ordered, frozenset(by_gene) | (regimen(key).targets if ordered else frozenset()))
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=MOST_FINDINGS)
 def judge(reading: Reading, key: str) -> Verdict:
     """Return what a finding that is present means for a regimen."""
     facts = regimen(key)

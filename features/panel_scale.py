@@ -111,8 +111,10 @@ def from_blood(batch: Batch) -> NDArray[np.bool_]:
 
 
 def _counts(batch: Batch) -> FloatArray:
+    from features.finding_levels import numbers_of  # which asks `counted` of each finding
+
     findings = batch.findings
-    weight = np.array([*map(counted, findings.levels), False], dtype=np.float64)[findings.codes]
+    weight = numbers_of(findings.levels)[6].astype(np.float64)[findings.codes]
     return np.asarray(np.bincount(findings.row, weights=weight, minlength=batch.n), dtype=np.float64)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from features.errors import UnreadableAlteration, seen_text
 from features.protein_change import ProteinChange, VariantKind
+from features.remembered import MOST_FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,7 +196,7 @@ def _letters(notation: str) -> str:
     return _TRIPLET.sub(lambda m: _THREE_TO_ONE[m[0]], bare)
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=MOST_FINDINGS)
 def read_protein(notation: str) -> ProteinChange:
     """Read one protein notation.
 

@@ -15,6 +15,7 @@ from features import histology
 from features.finding_levels import distinct, genes_tested_by
 from features.match_levels import LEVEL_SCORE, level_of
 from features.matching import judge, needs_of, needs_tested_by, negates
+from features.remembered import MOST_FINDINGS
 from features.runs import Runs
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _bits(level: Alteration, fact: LevelFacts, regimen: str, code: str | None) -
     return 0, soft if fact.status == "absent" else 0, soft, unread
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=MOST_FINDINGS)
 def _bits_of_present(reading: Reading, regimen: str, code: str | None) -> tuple[int, int, int, int]:
     verdict = judge(reading, regimen)
     means = _MATCHES * bool(verdict.matches) + _UNDOES * bool(verdict.undoes) + _WRONG * verdict.wrong_class

@@ -14,6 +14,7 @@ from features.cdna_notation import CodingChange, read_cdna
 from features.errors import UnreadableAlteration, seen_text
 from features.protein_change import ProteinChange, VariantKind
 from features.protein_notation import read_protein
+from features.remembered import MOST_FINDINGS
 from features.variant_classification import kind_of_classification
 
 __all__ = ["CHANGES_PROTEIN", "TRUNCATING", "Variant", "VariantKind", "kind_of_classification", "read_variant"]
@@ -113,7 +114,7 @@ class Variant:
         return tuple(f"{old}{self.start + i}{new}" for i, (old, new) in pairs if old != new)
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=MOST_FINDINGS)
 def read_variant(
     gene: str,
     protein: str | None = None,

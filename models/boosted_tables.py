@@ -188,9 +188,10 @@ def goes_left(values: FloatArray, cut: float, missing_left: bool, kind: int) -> 
     >>> goes_left(np.array([1.0, 3.0, np.nan]), 2.0, False, 2).tolist()
     [True, False, False]
     """
-    if kind == 0:  # NaN was never seen in training, and counts as 0
-        return values <= cut if cut < 0 else ~(values > cut)
-    missing = np.isnan(values) if kind == 2 else np.isnan(values) | (np.abs(values) <= ZERO)
+    if kind != 1:  # NaN is never below a cut, nor above it: one comparison says both
+        left = cut >= 0 if kind == 0 else missing_left  # NaN counts as 0 where training never saw it
+        return ~(values > cut) if left else values <= cut
+    missing = np.isnan(values) | (np.abs(values) <= ZERO)
     return (values <= cut) & ~missing | missing if missing_left else (values <= cut) & ~missing
 
 

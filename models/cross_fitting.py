@@ -21,6 +21,7 @@ from models.boosted import averaged_output
 from models.boosted_fit import as_term, fit_boosters
 from models.inputs import log_loss
 from models.linear_fit import LinearFit, factors_of, fit_linear
+from models.linear_prior import MARGINAL_PENALTY, marginal_settings
 from models.ridge_path import RidgePath
 
 if TYPE_CHECKING:
@@ -186,9 +187,14 @@ class _Paths:
 def _chosen(training: Training, settings: LinearSettings) -> _LinearSweep:
     """Return the sweep with the penalty, and each tuned group's factor, of the lowest out-of-fold log loss.
 
-    Of equal ones the strongest penalty wins.
+    Of equal ones the strongest penalty wins. With ``prior: marginal`` all cases say the factors, one number a group, as
+    the penalty is one number: what out-of-fold z favours itself by is next to nothing there too.
     """
     paths = _Paths(training)
+    if settings.prior == "marginal":
+        t = training
+        believed = marginal_settings(t.inputs.matrix, t.columns, t.y, t.weight, t.evidence, settings)
+        return _LinearSweep(training, MARGINAL_PENALTY, believed, paths)
     known: dict[tuple[float, ...], float] = {}
 
     def loss(penalty: float, candidate: LinearSettings) -> float:

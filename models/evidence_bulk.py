@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from features.evidence_profile import as_seen
 from features.evidence_settings import settings_of
-from features.evidence_terms import family_of
+from features.evidence_terms import family_of, terms_of
 from features.regimens import regimen
 from models.evidence import EvidenceTerm, EvidenceValues
 from models.evidence_design import pool_of
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 CHUNK = 512
 """Cases whose shares are added at a time: they stay in the cache of a core."""
 
-MOST_KEPT = 40_000
-"""Shares whose numbers are kept, about 1.5 kB each; all are forgotten beyond that."""
+MOST_KEPT = 14_000
+"""Shares whose numbers are kept, about 1.5 kB each; beyond that only those that the last batch asked for stay."""
 
 
 @dataclass(eq=False)
@@ -68,6 +68,13 @@ class Shares:
         self.numbers[row], self.covered[row] = numbers, covered
         return row
 
+    def forget(self, but: IntArray) -> None:
+        """Keep only some of the rows: what a run has met once in a million cases must not add up over hours."""
+        stay = np.unique(but)
+        places = dict(zip(stay.tolist(), range(len(stay)), strict=True))
+        self.numbers[: len(stay)], self.covered[: len(stay)] = self.numbers[stay], self.covered[stay]
+        self.rows = {key: places[row] for key, row in self.rows.items() if row in places}
+
 
 @dataclass(frozen=True, eq=False)
 class EvidenceInBulk:
@@ -83,17 +90,15 @@ class EvidenceInBulk:
     _without: dict[Profile, Mapping[str, float]] = field(default_factory=dict, repr=False)
     _standing: dict[str, Profile] = field(default_factory=dict, repr=False)
     _worked_out: dict[tuple[Any, ...], FloatArray] = field(default_factory=dict, repr=False)
+    _asked: list[IntArray] = field(default_factory=list, repr=False)
 
     def evaluate(self, batch: Batch) -> Any:
         """Return what ``term.evaluate(batch)`` returns."""
         term = self.term
         if not isinstance(term, EvidenceTerm) or term.family != "checkpoint" or not batch.n:
             return term.evaluate(batch)
+        self._forget_some()
         shares = self._shares
-        if len(shares.rows) > MOST_KEPT:
-            shares.rows.clear()
-            self._without.clear()
-            self._worked_out.clear()
         settings = settings_of(batch, _reduced_prior)
         sets, of_findings = gene_sets(batch)
         cores = np.array([self._setting(one) for one in settings.places])
@@ -104,7 +109,14 @@ class EvidenceInBulk:
         marked = [one._asdict() for one in settings.markers]
         markers, of_marked = self._of_pairs(bare, group, settings.of_markers, marked)
         genes, of_found = self._of_pairs(bare, group, of_findings, [{"findings": one} for one in sets])
+        self._asked[:] = [cores, markers, genes]
         return self._values(term, core, markers[of_marked], genes[of_found])
+
+    def _forget_some(self) -> None:
+        if len(self._shares.rows) > MOST_KEPT:
+            self._shares.forget(np.concatenate(self._asked))
+            self._worked_out.clear()
+            terms_of.cache_clear()
 
     def _of_pairs(
         self, places: list[Profile], group: IntArray, of_more: IntArray, more: list[dict[str, Any]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from features.evidence_match import match_of
+from features.evidence_match import match_of, own_targets
 from features.evidence_terms import family_of, organs, terms_of, terms_without_evidence, therapy_for
 from features.regimens import regimen
 
@@ -63,7 +63,8 @@ class Coverage:
     def _matched(self, profile: Profile) -> bool:
         """Return whether arms speak to what a targeted regimen is chosen by.
 
-        Acting on the altered gene: some arm acted on the same gene. Chosen otherwise (downstream, synthetic
+        Acting on the altered gene: some arm acted on the same gene, or gave the same class and acted on another gene
+        that the class is named for (KIT inhibitors speak to PDGFRA). Chosen otherwise (downstream, synthetic
         lethality): some arm gave the same class for the same gene or alteration. No finding: every class was given.
         """
         facts = regimen(profile.regimen)
@@ -71,7 +72,13 @@ class Coverage:
         genes = {one.reading.gene for one in match.findings}
         if not genes:
             return self._every_class(profile)
-        if genes & facts.targets & self.acted_on:
+        hit = genes & facts.targets
+        if hit & self.acted_on or any(self._sibling(part, hit) for part in facts.parts):
             return True
         names = genes | {identity for one in match.findings for identity in one.reading.classes}
         return any(f"therapy_x_alteration:{name}" in self.names for name in therapy_for(facts, names))
+
+    def _sibling(self, part: str, hit: frozenset[str] | set[str]) -> bool:
+        """Return whether arms of a class acted on one gene it is named for, and a case has another of them altered."""
+        own = own_targets(part)
+        return bool(hit & own and own & self.acted_on) and f"class:{part}" in self.names

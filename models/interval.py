@@ -7,11 +7,11 @@
 C is the penalised covariance of the linear coefficients and w (see :class:`models.linear_fit.LinearFit`), its
 intercept profiled out because b is fitted anew; var(evidence) holds the between-trial variance. The three *between*
 are estimated in the fit by leaving whole histologies, settings and hospitals out (:mod:`models.between`), that of
-settings beyond what the evidence's own variance explains of it. left(v) is what training cases of the same histology
-(for settings: and therapy class) leave of a variance, level by level of the lineage. The variance between sites is the
-calibration's (:class:`models.calibration.AffineCalibration`): local outcomes wear it down. The interval is
-symmetric around the served log-odds, so it contains the served probability by construction, and it widens where data
-are thin: a level that training hardly saw keeps its prior variance.
+settings beyond what the evidence's own variance and that of histologies explain of it. left(v) is what training cases
+of the same histology (for settings: and therapy class) leave of a variance, level by level of the lineage. The variance
+between sites is the calibration's (:class:`models.calibration.AffineCalibration`): local outcomes wear it down. The
+interval is symmetric around the served log-odds, so it contains the served probability by construction, and it widens
+where data are thin: a level that training hardly saw keeps its prior variance.
 """
 
 from __future__ import annotations

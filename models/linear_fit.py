@@ -131,17 +131,47 @@ def believed_penalties(
     settings: LinearSettings,
 ) -> FloatArray:
     """Return the penalties under which the covariance is worked out, shape (p,), by group of features."""
-    numbers = {name: place for place, name in enumerate(sorted({column.group for column in columns}))}
-    group = np.array([numbers[column.group] for column in columns], dtype=np.int64)
-    factor = np.where(missing_indicators(columns), settings.missing_penalty, 1.0)
+    pools = [column.group for column in columns]
+    found = pooled_variances(design, live, pools, columns, y, weight, evidence, settings)
+    return np.asarray(_of_indicators(columns, settings) / np.array([found[pool] for pool in pools]), dtype=np.float64)
+
+
+def pooled_variances(
+    design: FloatArray,
+    live: IntArray,
+    pools: Sequence[str],
+    columns: Sequence[Column],
+    y: FloatArray,
+    weight: FloatArray,
+    evidence: FloatArray | None,
+    settings: LinearSettings,
+) -> dict[str, float]:
+    """Return the prior variance of the coefficients of each pool of columns, as the training cases say.
+
+    Parameters
+    ----------
+    design
+        Shape (n, k): the live columns, scaled.
+    live
+        Shape (k,): their places in ``columns``.
+    pools
+        Shape (p,): name of each column's pool.
+    """
+    numbers = {name: place for place, name in enumerate(sorted(set(pools)))}
+    group = np.array([numbers[pool] for pool in pools], dtype=np.int64)
+    factor = _of_indicators(columns, settings)[live] * alike(design)
     from_mean = np.zeros(len(y)) if evidence is None else evidence - np.average(evidence, weights=weight)
     varied = np.column_stack([design, from_mean])
-    found = prior_variances(varied, y, weight, group[live], factor[live] * alike(design), len(numbers))
-    return np.asarray(factor / found[group], dtype=np.float64)
+    found = prior_variances(varied, y, weight, group[live], factor, len(numbers))
+    return dict(zip(numbers, found.tolist(), strict=True))
+
+
+def _of_indicators(columns: Sequence[Column], settings: LinearSettings) -> FloatArray:
+    return np.where(missing_indicators(columns), settings.missing_penalty, 1.0)
 
 
 def factors_of(columns: Sequence[Column], settings: LinearSettings) -> FloatArray:
-    """Return the factor on the penalty of each column: its group's, and that of missing indicators beside it.
+    """Return the factor on the penalty of each column: its feature's or group's, and that of missing indicators.
 
     Examples
     --------
@@ -151,8 +181,9 @@ def factors_of(columns: Sequence[Column], settings: LinearSettings) -> FloatArra
     >>> factors_of([Column("ecog", "ecog", "patient"), Column("ecog__missing", "ecog", "patient")], settings).tolist()
     [0.5, 5.0]
     """
-    of_group = np.array([settings.group_penalty.get(column.group, 1.0) for column in columns])
-    return np.asarray(np.where(missing_indicators(columns), settings.missing_penalty, 1.0) * of_group)
+    given = settings.group_penalty
+    of_group = np.array([given.get(column.feature, given.get(column.group, 1.0)) for column in columns])
+    return np.asarray(_of_indicators(columns, settings) * of_group)
 
 
 def missing_indicators(columns: Sequence[Column]) -> BoolArray:

@@ -23,6 +23,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+def known_method(method: str) -> str:
+    """Return an HTTP method as a label: any other word that a caller sends is ``other``."""
+    return method if method in _METHODS else "other"
+
+
 class ServiceMetrics:
     """The counters of one worker.
 
@@ -81,8 +86,7 @@ class ServiceMetrics:
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request; ``route`` is a pattern, never a path."""
-        known = method if method in _METHODS else "other"
-        self._requests.labels(route, known, str(status)).inc()
+        self._requests.labels(route, known_method(method), str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def count_refusal(self, code: str) -> None:

@@ -85,6 +85,7 @@ _REFUSED = {
     "422": "refused",
 }
 _NOT_READY = {"503": "no model is ready"}
+_TOO_LATE = {"504": "the deadline passed; nothing was recorded"}
 _AT_THE_DOOR = {"401": "not authenticated", "403": "not this caller's role", "429": "too many requests"}
 
 
@@ -140,7 +141,7 @@ def _describe_rank(route: dict[str, Any]) -> None:
     route["requestBody"] = {"required": True, "content": body}
     ranking = {"application/json": {"schema": {"$ref": REF.format(model="Ranking")}}}
     answered = {"description": "ranked", "content": ranking}
-    route["responses"] = {"200": answered, **_errors(_REFUSED), **_errors(_NOT_READY)}
+    route["responses"] = {"200": answered, **_errors({**_REFUSED, **_NOT_READY, **_TOO_LATE})}
 
 
 def _describe_card(route: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The description of the routes over the log, and of the Idempotency-Key that every POST takes."""
+"""The description of the routes over the log, and of what every POST takes beside its body."""
 
 from __future__ import annotations
 
@@ -18,6 +18,16 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "required": False,
     "description": "A repeated request with the same key gives the same answer and leaves one record.",
     "schema": {"type": "string", "pattern": KEY_PATTERN, "maxLength": 255},
+}
+
+PREFER: dict[str, Any] = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "`wait=5`: this caller waits so many whole seconds (RFC 7240), the site's deadline at most; then "
+    "nothing is recorded, and the answer is 504. A preference that cannot be read is none.",
+    "schema": {"type": "string"},
+    "example": "wait=5",
 }
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -101,7 +111,7 @@ def _add(document: dict[str, Any]) -> None:
     _describe_bento(paths["/bento/predict"]["post"])
     for methods in paths.values():
         if "post" in methods:
-            methods["post"].setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+            methods["post"].setdefault("parameters", []).extend([IDEMPOTENCY_KEY, PREFER])
     schemas["Error"]["example"] = ERROR
     for (path, method), example in FOUND.items():
         _show(paths.get(path, {}).get(method, {}), example)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-if "BENTOML_CONFIG" not in os.environ:  # no tracing is configured: a twentieth of an answer's CPU for spans of nobody
-    os.environ.setdefault("BENTOML_CONFIG_OPTIONS", 'tracing.excluded_urls=".*"')
+# BentoML's own spans hold addresses with their queries, and cost a twentieth of an answer's CPU: serving/tracing.py
+os.environ.setdefault("BENTOML_CONFIG_OPTIONS", 'tracing.excluded_urls=".*"')
 
 import bentoml
 
@@ -25,14 +25,17 @@ from features.errors import Refusal
 from serving.adapters import told_clinically
 from serving.api import create_app
 from serving.deadline import site_deadline_s
+from serving.draining import Draining, LastAnswers
 from serving.errors import NotReady
 from serving.logs import log_as_json
 from serving.metrics import ServiceMetrics
 from serving.observed import ObservedRequests
+from serving.orphaned import end_with_server, note_server
 from serving.security.asgi import send_refusal
 from serving.security.middleware import SecurityMiddleware
 from serving.served_models import models_folder, synthetic_allowed
 from serving.state import ServiceState
+from serving.tracing import traced
 from serving.worker import LOOKED, Worker, acknowledged_by
 
 if TYPE_CHECKING:
@@ -57,7 +60,7 @@ def _gatekeeper() -> Gatekeeper:
     return _worker[0].gatekeeper
 
 
-metrics = ServiceMetrics()
+metrics, draining = ServiceMetrics(), Draining()
 state = ServiceState(
     predictor=lambda: _worker[0].predictor if _worker else None,
     auditor=lambda: _worker[0].auditor if _worker else None,
@@ -76,13 +79,15 @@ class OwnRoutesFirst:
     """ASGI: the door, then our application; BentoML answers the few paths of its client."""
 
     def __init__(self, bento: ASGIApp) -> None:
+        log_as_json()  # the server makes this before the service
         self.bento = bento
-        self._observed = ObservedRequests(told_clinically(self._guarded, state), metrics)
+        observed = ObservedRequests(told_clinically(self._guarded, state), metrics)
+        self._answers = LastAnswers(traced(observed, state.closing), draining)
         self._door: SecurityMiddleware | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer whoever comes through the door; the server's own start and stop pass by it."""
-        await (self.bento if scope["type"] == "lifespan" else self._observed)(scope, receive, send)
+        await (self.bento if scope["type"] == "lifespan" else self._answers)(scope, receive, send)
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _worker:
@@ -112,7 +117,10 @@ def _look_before_serving() -> None:
     program, asked = Path(sys.argv[0]), sys.argv[1:2]
     if program.name != "bentoml" and program.parent.name != "bentoml":
         return
-    if asked != ["serve"] or os.environ.pop(LOOKED, ""):
+    if asked != ["serve"]:
+        return
+    note_server()
+    if os.environ.pop(LOOKED, ""):
         return
     try:
         _started().stop()
@@ -142,6 +150,8 @@ class ResponseService:
         metrics.follow_lag(lambda: worker.auditor.lag_s)
         worker.follow(metrics)
         _worker[:] = [worker]
+        draining.follow_signals()
+        end_with_server()
         gc.collect()
         gc.freeze()  # the collector's walks over the loaded models are the longest pauses of an idle service
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.testclient import TestClient
 
+from serving.fhir.error_shape import is_clinical
 from serving.security.api_keys import ApiKeys
 from serving.security.gatekeeper import Gatekeeper, SecuritySettings
 from serving.security.limits import Rate
@@ -119,14 +120,32 @@ class Door:
 def assert_refused(response: Any, status: int, code: str) -> dict[str, Any]:
     """Every refusal, on every path, has this one shape, names its request, and shows nothing of our inside."""
     assert response.status_code == status, response.text
+    return assert_error_shape(response, code)
+
+
+def assert_error_shape(response: Any, code: str | None = None) -> dict[str, Any]:
+    """Hold an answer to the one error shape; below the clinical addresses it is told in an OperationOutcome."""
+    assert "Traceback" not in response.text
+    assert response.headers["x-content-type-options"] == "nosniff"
+    if is_clinical(response.request.url.path):
+        return _assert_outcome(response, code)
     assert response.headers["content-type"] == "application/json"
     body = response.json()
     assert list(body) == ["error"]
     error: dict[str, Any] = body["error"]
     assert set(error) <= {"code", "message", "field", "problems", "request_id"}
-    assert error["code"] == code, response.text
+    assert code in (None, error["code"]), response.text
     assert error["message"]
     assert error["request_id"] == response.headers["x-request-id"]
-    assert "Traceback" not in response.text
-    assert response.headers["x-content-type-options"] == "nosniff"
     return error
+
+
+def _assert_outcome(response: Any, code: str | None) -> dict[str, Any]:
+    assert response.headers["content-type"].startswith("application/fhir+json")
+    outcome: dict[str, Any] = response.json()
+    assert outcome["resourceType"] == "OperationOutcome"
+    first = outcome["issue"][0]
+    assert first["severity"] in {"error", "fatal"}
+    assert first["details"]["text"].endswith("]" if code is None else f"[{code}]"), response.text
+    assert response.headers["x-request-id"] in first["diagnostics"]
+    return outcome

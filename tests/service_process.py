@@ -21,6 +21,9 @@ import psutil
 
 COMMAND = [str(Path(sys.executable).parent / "oncorespond")]
 
+WORKER = "_bentoml_impl.worker.service"
+"""Among the words that a worker was started with."""
+
 STARTED_WITHIN_S = 240.0
 """Seconds; two workers on two busy cores."""
 
@@ -61,17 +64,31 @@ class Served:
             assert time.monotonic() < until, (self.folder / "log.txt").read_text()[-3000:]
             time.sleep(0.2)
 
+    def tree(self) -> list[psutil.Process]:
+        """Return the server and its workers, which lead sessions of their own: no signal to a group finds them."""
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(self.process.pid)
+            return [parent, *parent.children(recursive=True)]
+        return []
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes that answer."""
+        return [one for one in self.tree()[1:] if WORKER in one.cmdline()]
+
     def kill(self) -> None:
         """End every process of the service at once, as a power cut would."""
-        tree: list[psutil.Process] = []
-        with suppress(psutil.NoSuchProcess):  # workers lead sessions of their own: not the group
-            parent = psutil.Process(self.process.pid)
-            tree = [parent, *parent.children(recursive=True)]
+        tree = self.tree()
         for one in tree:
             with suppress(psutil.NoSuchProcess):
                 one.kill()
         self.process.wait(timeout=30)
-        psutil.wait_procs(tree, timeout=30)
+        assert psutil.wait_procs(tree, timeout=30)[1] == [], "they did not die"
+
+    def listens(self) -> bool:
+        """Tell whether anybody takes connections at the service's address."""
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5):
+            return True
+        return False
 
     def stop(self) -> int:
         """Ask the service to end, and wait for it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import string
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,3 +152,12 @@ def test_round_trip():
     assert again.settings == MODEL.applicability.settings
     assert again.histology_cases == MODEL.applicability.histology_cases
     np.testing.assert_array_equal(again.high, MODEL.applicability.high)
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "checkpoint_loris", "checkpoint_nsclc", "targeted"])
+def test_thresholds_stand_in_the_experiment_file_each_with_its_reason(name):
+    written = (Path(__file__).parents[1] / "experiments" / f"{name}.yaml").read_text("utf-8").splitlines()
+    for threshold in dataclasses.fields(ApplicabilitySettings):
+        line = next((one for one in written if one.strip().startswith(f"{threshold.name}: ")), "")
+        _, _, reason = line.partition("#")
+        assert len(reason.split()) >= 3, f"{name}: {threshold.name}"

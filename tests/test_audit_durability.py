@@ -121,6 +121,17 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
     auditor.close()
 
 
+def test_with_less_room_than_a_batch_takes_it_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from serving.audit import database
+
+    auditor = open_log(tmp_path)
+    with monkeypatch.context() as little:
+        little.setattr(database, "LEAST_ROOM", 2**62)
+        assert not auditor.ready()
+    assert auditor.ready()
+    auditor.close()
+
+
 ROOM = 600_000
 """Bytes that a file may have at first: some dozen records."""
 

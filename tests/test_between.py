@@ -157,3 +157,13 @@ def test_a_fit_says_what_it_found_between_groups():
     assert set(found) == {"histology", "setting"}
     assert found["histology"]["groups"] == 13
     assert found["histology"]["sd"] > 0
+
+
+def test_one_class_of_therapy_leaves_nothing_between_settings_beyond_histologies():
+    """Where a histology is one setting, leaving the setting out is leaving the histology out: it counts once."""
+    held = draw(900, seed=21)
+    one_class = Coded(np.zeros(held.batch.n, dtype=np.int64), ("pembrolizumab",))
+    alone = dataclasses.replace(held.batch, texts={**held.batch.texts, "therapy": one_class})
+    found = fitted(cases=dataclasses.replace(held, batch=alone)).interval
+    assert found.between_histologies > 0.0
+    assert found.between_settings == pytest.approx(0.0, abs=1e-9)

@@ -275,3 +275,63 @@ def test_every_rule_has_a_size_and_a_source() -> None:
         assert float(row["prior_mean"]) == rules(row["family"])[row["term"]]
         assert row["term"] in EVIDENCE[row["family"]].names, "a rule about a term that no arm has"
     assert len(EVIDENCE["targeted"].contrasts) == len(table("evidence_contrasts"))
+
+
+# --- what arms say of what is nearly what they gave ---------------------------------------------------------------
+
+GIST = {"histology": "GIST", "alterations": [{"gene": "PDGFRA", "kind": "mutation", "protein_change": "p.D842V"}]}
+ALK = {"histology": "NSCLC", "alterations": [{"gene": "ALK", "kind": "fusion", "partner": "EML4"}], "prior_lines": 1}
+
+
+def test_a_class_speaks_to_each_gene_it_is_named_for() -> None:
+    """No arm that is fitted acted on PDGFRA; the class is named for KIT and PDGFRA, and arms of it acted on KIT."""
+    met, undone = ({**GIST, "therapy": {"agents": [agent]}} for agent in ("avapritinib", "imatinib"))
+    assert EVIDENCE["targeted"].evaluate(batch(met)).covered[0]
+    assert rate("targeted", met) > 0.5 > 0.25 > rate("targeted", undone)
+
+
+def test_a_class_does_not_speak_to_a_gene_that_no_arm_of_it_comes_near() -> None:
+    case = {"histology": "CHOL", "prior_lines": 1, "therapy": {"agents": ["ivosidenib"]}}
+    idh1 = [{"gene": "IDH1", "kind": "mutation", "protein_change": "p.R132C"}]
+    assert not EVIDENCE["targeted"].evaluate(batch({**case, "alterations": idh1})).covered[0]
+
+
+def test_the_same_generation_again_is_worth_less_than_a_later_one() -> None:
+    def after(earlier: str) -> float:
+        prior = [{"agents": [earlier]}]
+        return rate("targeted", {**ALK, "prior_therapies": prior, "therapy": {"agents": ["brigatinib"]}})
+
+    assert after("alectinib") < after("crizotinib") < rate("targeted", {**ALK, "therapy": {"agents": ["brigatinib"]}})
+
+
+def test_a_target_found_in_two_ways_counts_once() -> None:
+    amplified = {"gene": "ERBB2", "kind": "amplification"}
+    stained = {"gene": "ERBB2", "kind": "expression", "level": "3+"}
+    case = {"histology": "CHOL", "prior_lines": 1, "therapy": {"agents": ["zanidatamab"]}}
+    one, other, both = (
+        rate("targeted", {**case, "alterations": found}) for found in ([amplified], [stained], [amplified, stained])
+    )
+    assert min(one, other) <= both
+
+
+# --- TMB is a number ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("histology", "agent"), [("LUAD", "pembrolizumab"), ("SKCM", "nivolumab")])
+@pytest.mark.parametrize(("scale", "most"), [("mut_per_mb", 60.0), ("exome_nonsynonymous_count", 1000.0)])
+def test_evidence_rises_with_tmb_and_does_not_leap(histology: str, agent: str, scale: str, most: float) -> None:
+    """A cut-point at 10 gave an adenocarcinoma of the lung 12% at 9.9 mut/Mb and 26% at 10."""
+    burdens = np.geomspace(most / 200, most, 400)
+    case = {"histology": histology, "prior_lines": 1, "therapy": {"agents": [agent]}}
+    found = EVIDENCE["checkpoint"].evaluate(batch(*({**case, "tmb": {scale: float(one)}} for one in burdens)))
+    steps = np.diff(found.log_odds)
+    assert (steps >= 0).all()
+    assert steps.max() < 0.3
+    assert found.log_odds[-1] - found.log_odds[0] > 1.0
+
+
+def test_arms_of_a_cut_point_are_of_one_level() -> None:
+    by_id = {row.arm_id: row.terms for row in rows_of(ARMS["checkpoint"])}
+    assert by_id["kn158_tmbh"]["biomarker:tmb high"] == 1.0
+    assert "biomarker:tmb low" not in by_id["kn158_tmbh"]
+    assert by_id["kn158_tmbl_sclc"]["biomarker:tmb low"] == 1.0

@@ -13,7 +13,8 @@ from hypothesis.extra.numpy import arrays
 from features.contract import Column
 from models.inputs import logistic
 from models.linear import LinearTerm
-from models.linear_fit import EVIDENCE_SCALE, believed_penalties, fit_linear, live_columns
+from models.linear_fit import EVIDENCE_SCALE, believed_penalties, factors_of, fit_linear, live_columns
+from models.linear_prior import MARGINAL_PENALTY, OWN_POOL, marginal_settings
 from models.prior_variance import FIGURE
 from models.ridge_path import RidgePath
 from models.settings import LinearSettings
@@ -177,3 +178,39 @@ def test_group_penalty_is_a_factor():
     assert np.linalg.norm(loose.term.coefficients[: len(TABLE.levels)]) > np.linalg.norm(
         fitted().term.coefficients[: len(TABLE.levels)]
     )
+
+
+def _two_groups(n: int = 4000, levels: int = OWN_POOL):
+    """Cases whose outcome follows the first number and the levels of a histology, and nothing of the alterations."""
+    rng = np.random.default_rng(5)
+    numbers, noise = rng.normal(size=(n, 1)), (rng.random((n, 6)) < 0.3).astype(float)
+    nested = np.eye(levels)[rng.integers(0, levels, n)]
+    z = numbers[:, 0] + nested @ np.linspace(-2, 2, levels)
+    columns = [
+        Column("nlr_log2", "nlr", "patient", "1"),
+        *(Column(f"gene_{k}", f"gene_{k}", "alterations") for k in range(6)),
+        *(Column(f"histology_{k}", "histology", "histology") for k in range(levels)),
+    ]
+    return np.column_stack([numbers, noise, nested]), columns, (rng.random(n) < logistic(z)).astype(float)
+
+
+def test_by_marginal_likelihood_what_says_nothing_is_shrunk_and_what_says_much_is_not():
+    matrix, columns, y = _two_groups()
+    one = np.ones(len(y))
+    found = marginal_settings(matrix, columns, y, one, None, LinearSettings(prior="marginal"))
+    assert set(found.group_penalty) == {"patient", "alterations", "histology"}
+    assert found.group_penalty["alterations"] > 5 * found.group_penalty["patient"]
+    assert found.group_penalty["histology"] < 0.5
+    ours = fit_linear(matrix, columns, y, one, None, MARGINAL_PENALTY, found).term.coefficients
+    even = fit_linear(matrix, columns, y, one, None, MARGINAL_PENALTY, LinearSettings()).term.coefficients
+    assert np.abs(ours[1:7]).max() < np.abs(even[1:7]).max()
+    assert np.abs(ours[7:]).min() > np.abs(even[7:]).min()
+
+
+def test_a_feature_of_many_columns_is_a_pool_of_its_own_and_goes_before_its_group():
+    matrix, columns, y = _two_groups()
+    beside = [*columns[:-OWN_POOL], *(Column(c.name, c.feature, "alterations") for c in columns[-OWN_POOL:])]
+    found = marginal_settings(matrix, beside, y, np.ones(len(y)), None, LinearSettings(prior="marginal"))
+    assert set(found.group_penalty) == {"patient", "alterations", "histology"}
+    factors = factors_of(beside, found)
+    assert factors[-1] == found.group_penalty["histology"] < factors[1] == found.group_penalty["alterations"]

@@ -86,8 +86,8 @@ def test_every_route_says_what_it_can_be_refused_for(document: dict[str, Any]) -
         if path not in ("/livez", "/readyz"):
             assert {"401", "403", "429"} <= refused, path
         if method == "post":
-            assert {"400", "413", "415", "422", "503"} <= refused, path
-            assert "Idempotency-Key" in {one["name"] for one in route["parameters"]}, path
+            assert {"400", "413", "415", "422", "503", "504"} <= refused, path
+            assert {"Idempotency-Key", "Prefer"} <= {one["name"] for one in route["parameters"]}, path
 
 
 def _error(document: dict[str, Any]) -> Any:

@@ -132,7 +132,7 @@ LIKE_AN_ARM = [
         "kn158_tmbh_sclc",
         {
             "histology": "small cell lung cancer",
-            "tmb": {"mut_per_mb": 10},
+            "tmb": {"mut_per_mb": 16},  # amid the patients of an arm of 10 or more, not the least of them
             "prior_lines": 1,
             "therapy": {"agents": ["pembrolizumab"]},
         },

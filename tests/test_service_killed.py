@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,60 +12,20 @@ from typing import Any
 import psutil
 import pytest
 
-from serving.audit.reading import in_order
 from serving.openapi import EXAMPLE_CASE
 from tests.audit_databases import postgres_running
-from tests.audit_log import open_log
-from tests.audit_verdict import verdict_of
-from tests.conftest import ROOT, SOAK
-from tests.service_process import Served, asked, serving, started
+from tests.conftest import SOAK
+from tests.service_load import acknowledged, check_log, ended, loading, settings_in, wait_for_more
+from tests.service_process import asked, serving, started
 
 KILLS = 20 if SOAK else 2
 KILLS_POSTGRES = 20 if SOAK else 1
-CONNECTIONS = 8
-
-
-def _loading(served: Served, folder: Path, ids: Path) -> subprocess.Popen[bytes]:
-    bodies = folder / "bodies.jsonl"
-    bodies.write_text(json.dumps(EXAMPLE_CASE) + "\n")
-    command = [sys.executable, "-m", "tests.http_load", str(served.port), "/predict", str(bodies), "--ids"]
-    environment = {**os.environ, "LOAD_TOKEN": served.token}
-    with ids.open("ab") as out:
-        return subprocess.Popen(
-            [*command, "--connections", str(CONNECTIONS)], cwd=ROOT, env=environment, stdout=out, stderr=out
-        )
-
-
-def _acknowledged(ids: Path) -> list[str]:
-    return ids.read_text().split("\n")[:-1] if ids.exists() else []
-
-
-def _wait_for_more(ids: Path, than: int, seconds: float = 60.0) -> None:
-    until = time.monotonic() + seconds
-    while len(_acknowledged(ids)) <= than:
-        assert time.monotonic() < until, "nothing is acknowledged"
-        time.sleep(0.02)
-
-
-def _ended(load: subprocess.Popen[bytes]) -> None:
-    load.kill()
-    load.wait(timeout=30)
-
-
-def _check(folder: Path, url: str | None, ids: Path) -> None:
-    acknowledged = _acknowledged(ids)
-    auditor = open_log(folder, url)
-    verdict = verdict_of(auditor, heads=folder / "audit.heads.jsonl")
-    logged = [row["record_id"] for block in in_order(auditor.database) for row in block]
-    auditor.close()
-    assert verdict.good, [problem.text for problem in verdict.problems][:10]
-    assert sorted(set(acknowledged) - set(logged)) == [], "acknowledged, and not in the log"
-    assert len(set(logged)) == len(logged)
-    assert len(set(acknowledged)) == len(acknowledged)
+ENDED_WITHIN_S = 60.0
+"""Seconds for workers whose server was killed: they notice within one, and drain."""
 
 
 def _kill_rounds(folder: Path, models: Path, url: str | None, rounds: int) -> None:
-    settings = _settings(folder, url)
+    settings = settings_in(folder, url)
     chance, ids = random.Random(11), folder / "ids.txt"  # noqa: S311
     before = ""
     for _ in range(rounds):
@@ -77,26 +33,19 @@ def _kill_rounds(folder: Path, models: Path, url: str | None, rounds: int) -> No
         try:
             if before:
                 assert asked(served.address, f"/predictions/{before}", served.token)[0] == 200, "after the restart"
-            load, seen = _loading(served, folder, ids), len(_acknowledged(ids))
+            load, seen = loading(served, folder, ids), len(acknowledged(ids))
             try:
-                _wait_for_more(ids, seen)
+                wait_for_more(ids, seen)
                 time.sleep(chance.uniform(0, 2))
+                assert len(served.workers()) == 2
             finally:
                 served.kill()
-                _ended(load)
+                ended(load)
+            assert not served.listens(), "a worker was missed"
         finally:
             served.kill()
-        before = _acknowledged(ids)[-1]
-    _check(folder, url, ids)
-
-
-def _settings(folder: Path, url: str | None) -> dict[str, str]:
-    return {
-        "ORP_KEYS": str(folder / "keys"),
-        "ORP_DATABASE_URL": url or f"sqlite:///{folder / 'audit.db'}",
-        "ORP_AUDIT_HEADS": str(folder / "audit.heads.jsonl"),
-        "ORP_RATE_PER_SECOND": "100000",
-    }
+        before = acknowledged(ids)[-1]
+    check_log(folder, url, ids)
 
 
 @pytest.mark.slow
@@ -123,30 +72,58 @@ def test_postgres_killed_under_a_service_that_goes_on(served_models: Path, tmp_p
     chance, ids = random.Random(12), tmp_path / "ids.txt"  # noqa: S311
     with postgres_running() as server:
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        with serving(tmp_path, served_models, "--workers", "2", **_settings(tmp_path, url)) as served:
-            load = _loading(served, tmp_path, ids)
+        with serving(tmp_path, served_models, "--workers", "2", **settings_in(tmp_path, url)) as served:
+            load = loading(served, tmp_path, ids)
             try:
                 for _ in range(KILLS_POSTGRES):
-                    _wait_for_more(ids, len(_acknowledged(ids)))
+                    wait_for_more(ids, len(acknowledged(ids)))
                     time.sleep(chance.uniform(0, 1))
                     _kill_postgres(server)
                     assert asked(served.address, "/predict", served.token, EXAMPLE_CASE)[0] == 503
                     server.ensure_postgres_running()
                     served.wait_ready(60)
-                    _wait_for_more(ids, len(_acknowledged(ids)))
+                    wait_for_more(ids, len(acknowledged(ids)))
             finally:
-                _ended(load)
-        _check(tmp_path, url, ids)
+                ended(load)
+        check_log(tmp_path, url, ids)
+
+
+@pytest.mark.slow
+def test_workers_whose_server_is_killed_drain_and_end(served_models: Path, tmp_path: Path) -> None:
+    """Only the parent is killed, under load: the workers end by themselves, and what they acknowledged is logged."""
+    ids = tmp_path / "ids.txt"
+    served = started(tmp_path, served_models, "--workers", "2", **settings_in(tmp_path))
+    try:
+        load, workers = loading(served, tmp_path, ids), served.workers()
+        try:
+            wait_for_more(ids, 20)
+            assert len(workers) == 2
+            served.process.kill()
+            served.process.wait(timeout=30)
+            _, alive = psutil.wait_procs(workers, timeout=ENDED_WITHIN_S)
+        finally:
+            ended(load)
+        assert alive == [], "they serve without a server"
+        assert not served.listens()
+    finally:
+        for one in workers:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        served.kill()
+    check_log(tmp_path, None, ids)
+    log = (tmp_path / "log.txt").read_text()
+    assert log.count('"server_gone"') == 2
+    assert "Traceback" not in log
 
 
 @pytest.mark.slow
 def test_a_stopped_service_answers_what_it_began(served_models: Path, tmp_path: Path) -> None:
     """SIGTERM under load and under one long batch: what was sent is answered, and all answers are in the log."""
     ids = tmp_path / "ids.txt"
-    with serving(tmp_path, served_models, "--workers", "1", **_settings(tmp_path, None)) as served:
-        load = _loading(served, tmp_path, ids)
+    with serving(tmp_path, served_models, "--workers", "1", **settings_in(tmp_path)) as served:
+        load = loading(served, tmp_path, ids)
         try:
-            _wait_for_more(ids, 5)
+            wait_for_more(ids, 5)
             answers: list[tuple[int, Any]] = []
             batch = _in_thread(
                 lambda: answers.append(
@@ -158,12 +135,12 @@ def test_a_stopped_service_answers_what_it_began(served_models: Path, tmp_path: 
             assert served.stop() == 0
             batch.join(timeout=60)
         finally:
-            _ended(load)
+            ended(load)
     [(status, body)] = answers
     assert status == 200
     with ids.open("a") as more:
         more.writelines(one["prediction_id"] + "\n" for one in body["answers"])
-    _check(tmp_path, None, ids)
+    check_log(tmp_path, None, ids)
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
 
 

@@ -48,8 +48,9 @@ if TYPE_CHECKING:
 SAMPLE = 20_000
 """Cases of the sample that feature table, penalty, interval and applicability come from."""
 
-STEPS, CONVERGED = 25, 1e-9
-"""Newton steps at most, and the largest change of a coefficient at which they stop; six are usual."""
+STEPS, CONVERGED = 25, 1e-6
+"""Newton steps at most, and the largest change of a coefficient at which they stop: it is squared with every step, so
+what is left after such a change is below 1e-9; five are usual."""
 
 ATTEMPTS = 3
 """How often boosters are fitted again after a worker was lost."""

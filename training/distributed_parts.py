@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import fsspec
@@ -66,18 +67,22 @@ class Partition:
 
     def read(self, most: int | None = None) -> tuple[pa.Table, FloatArray]:
         """Return the cases and their outcomes, NaN where not known; ``most`` asks for the first rows alone."""
-        table = _group(self.url, self.group)
-        of = table if self.outcomes is None else _group(self.outcomes, self.group)
+        table = _group(self.url, self.group, most)
+        of = table if self.outcomes is None else _group(self.outcomes, self.group, most)
         if OUTCOME not in of.column_names:
             raise NoOutcome(f"has no column {OUTCOME}", record=f"file {self.url.rpartition('/')[2]}")
         y = np.array(of.column(OUTCOME).to_pylist(), dtype=np.float64)
-        cases = table.drop_columns([OUTCOME]) if OUTCOME in table.column_names else table
-        return cases.slice(0, most), y[:most]
+        return table.drop_columns([OUTCOME]) if OUTCOME in table.column_names else table, y
 
 
-def _group(url: str, group: int) -> pa.Table:
+def _group(url: str, group: int, most: int | None) -> pa.Table:
+    """Read a row group, or its first rows; a slice of the whole would keep the whole in memory."""
     with fsspec.open(url, "rb") as file:
-        return pq.ParquetFile(file).read_row_group(group, use_threads=False)
+        found = pq.ParquetFile(file, pre_buffer=False)
+        if most is None:
+            return found.read_row_group(group, use_threads=False)
+        first = islice(found.iter_batches(max(1, most), row_groups=[group], use_threads=False), 1)
+        return pa.Table.from_batches(first, found.schema_arrow)
 
 
 def files_at(place: str) -> list[str]:

@@ -33,6 +33,9 @@ LONGEST_WAIT_S = 10.0
 BETWEEN_TRIES_S = 0.0003
 """Seconds between two tries for the turn: a fraction of one fsync."""
 
+LEAST_ROOM = 16 * 2**20
+"""Bytes free on SQLite's disk before the log is called ready: a batch of 1,000 answers takes about 11 MB."""
+
 ADVISORY_LOCK = 0x6F6E636F
 """PostgreSQL's advisory lock of the log ("onco")."""
 
@@ -160,6 +163,16 @@ class Database:
             with unavailable("written"), self.engine.connect() as connection:
                 connection.execution_options(isolation_level="AUTOCOMMIT")
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def has_room(self) -> bool:
+        """Tell whether SQLite's disk has room for a batch of answers; PostgreSQL's is not seen from here.
+
+        One small row still fits where an answer does not, so that a trial write alone would call a full disk writable.
+        """
+        if self.lock_file is None:
+            return True
+        disk = os.statvfs(self.lock_file.parent)
+        return disk.f_bavail * disk.f_frsize >= LEAST_ROOM
 
     def close(self) -> None:
         """Close every connection."""

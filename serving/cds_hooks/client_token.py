@@ -6,15 +6,13 @@ It differs from other tokens of ours: it has no ``sub``, its ``aud`` is the addr
 
 from __future__ import annotations
 
-import time
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import jwt
-from jwt.exceptions import ExpiredSignatureError, InvalidAudienceError, MissingRequiredClaimError, PyJWTError
+from typing import TYPE_CHECKING
 
 from serving.security.refusals import Unauthenticated
 from serving.security.routes import Caller
+from serving.security.tokens import LONGEST_TOKEN, issuer_named, use_up, verified_claims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,14 +20,7 @@ if TYPE_CHECKING:
     from serving.security.issuers import Issuer
     from serving.security.tokens import OnceStore
 
-LONGEST_LIFE_SECONDS = 15 * 60
-LEEWAY_SECONDS = 30
-LONGEST_TOKEN = 8192
-LONGEST_JTI = 256
-
 _REQUIRED = ["iss", "aud", "exp", "iat", "jti"]
-_FORBIDDEN_IN_HEADER = ("jwk", "x5c", "x5u", "crit")
-"""Header members that bring their own key or demand an extension."""
 
 
 @dataclass(frozen=True)
@@ -63,67 +54,17 @@ class HookClients:
         Unauthenticated
             When it is of one of our issuers and is not accepted.
         """
-        if len(token) > LONGEST_TOKEN:
-            return None
         issuer = self._issuer_of(token)
         if issuer is None:
             return None
-        claims = _claims(token, issuer, f"{self.public_url}{path}")
-        self._use(claims, issuer)
+        claims = verified_claims(token, issuer, [f"{self.public_url}{path}"], _REQUIRED)
+        use_up(claims, issuer, self.once)
         tenant = claims.get("tenant")
         about = f"#{tenant[:80]}" if isinstance(tenant, str) else ""
         return Caller(f"token:{issuer.name}{about}", issuer.default_roles or issuer.roles, "token")
 
     def _issuer_of(self, token: str) -> Issuer | None:
-        try:
-            named = jwt.decode_complete(token, options={"verify_signature": False})["payload"].get("iss")
-        except (PyJWTError, ValueError, RecursionError, AttributeError):
-            return None
-        return self.issuers.get(named) if isinstance(named, str) else None
-
-    def _use(self, claims: Mapping[str, Any], issuer: Issuer) -> None:
-        jti = claims["jti"]
-        if not isinstance(jti, str) or not 0 < len(jti) <= LONGEST_JTI:
-            raise Unauthenticated("this token needs a `jti`", cause="no_jti")
-        if not self.once.claim(issuer.name, jti, float(claims["exp"]) + LEEWAY_SECONDS):
-            raise Unauthenticated("this token was used before", cause="replayed")
-
-
-def _key_of(token: str, issuer: Issuer) -> jwt.PyJWK:
-    header = jwt.get_unverified_header(token)
-    if header.get("alg") not in issuer.algorithms:
-        raise Unauthenticated(cause="algorithm")
-    if any(name in header for name in _FORBIDDEN_IN_HEADER) or header.get("jku") not in (None, *issuer.jku):
-        raise Unauthenticated(cause="foreign_key")
-    kid = header.get("kid")
-    key = issuer.keys.get(kid) if isinstance(kid, str) else None
-    if key is None:
-        raise Unauthenticated(cause="unknown_key_id")
-    return key
-
-
-def _claims(token: str, issuer: Issuer, address: str) -> dict[str, Any]:
-    key = _key_of(token, issuer)
-    try:
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            key,
-            algorithms=list(issuer.algorithms),
-            audience=address,
-            issuer=issuer.name,
-            leeway=LEEWAY_SECONDS,
-            options={"require": _REQUIRED},
-        )
-    except ExpiredSignatureError:
-        raise Unauthenticated("this token has expired", cause="expired") from None
-    except InvalidAudienceError:
-        raise Unauthenticated("the audience of this token is another address than this", cause="audience") from None
-    except MissingRequiredClaimError as error:
-        raise Unauthenticated(f"this token has no claim `{error.claim}`", cause="claim_missing") from None
-    except (PyJWTError, ValueError, TypeError):
-        raise Unauthenticated(cause="signature") from None
-    if not 0 < float(claims["exp"]) - float(claims["iat"]) <= LONGEST_LIFE_SECONDS:
-        raise Unauthenticated("this token lives longer than 15 minutes", cause="too_long_a_life")
-    if float(claims["iat"]) > time.time() + LEEWAY_SECONDS:
-        raise Unauthenticated("this token is of the future", cause="future")
-    return claims
+        if len(token) <= LONGEST_TOKEN:
+            with suppress(Unauthenticated):
+                return self.issuers.get(issuer_named(token))
+        return None

@@ -50,6 +50,10 @@ ISSUE_CODES: Mapping[str, str] = {
     "erased_record": "deleted",
     "not_ready": "transient",
     "audit_unavailable": "transient",
+    "deadline_exceeded": "timeout",
+    "body_too_slow": "timeout",
+    "invalid_idempotency_key": "value",
+    "idempotency_key_reused": "conflict",
     "internal_fault": "exception",
 }
 """Code of a refusal to ``OperationOutcome.issue.code``; what is not listed is ``processing``."""

@@ -34,6 +34,9 @@ LONGEST_TOKEN = 8192
 MOST_KEPT = 10_000
 """Verdicts kept; the oldest is dropped first."""
 
+LONGEST_JTI = 256
+"""Characters of what makes a token the one that it is."""
+
 _REQUIRED = ["iss", "sub", "aud", "exp", "iat"]
 _KEYS_IN_HEADER = ("jwk", "x5c", "x5u", "crit")
 """Header members that bring their own key or demand an extension; a token with one is refused."""
@@ -101,25 +104,16 @@ class Tokens:
         kept = self._kept.get(digest)
         if kept and kept[1] > self._clock():
             return kept
-        issuer = self._issuer_of(token)
-        claims = _claims(token, issuer)
+        issuer = self._issuers.get(issuer_named(token))
+        if issuer is None:
+            raise Unauthenticated(cause="unknown_issuer")
+        claims = verified_claims(token, issuer, list(issuer.audiences), _REQUIRED)
         found = self._caller(claims, issuer), float(claims["exp"])
         if issuer.once:
-            self._use(claims, issuer)
+            use_up(claims, issuer, self._once)
         else:
             self._keep(digest, found)
         return found
-
-    def _issuer_of(self, token: str) -> Issuer:
-        try:
-            claims = jwt.decode_complete(token, options={"verify_signature": False})["payload"]
-        except (PyJWTError, ValueError, RecursionError):
-            raise Unauthenticated(cause="unreadable_token") from None
-        named = claims.get("iss")
-        issuer = self._issuers.get(named) if isinstance(named, str) else None
-        if issuer is None:
-            raise Unauthenticated(cause="unknown_issuer")
-        return issuer
 
     def _caller(self, claims: Mapping[str, Any], issuer: Issuer) -> Caller:
         asked = claims.get("roles")
@@ -134,20 +128,79 @@ class Tokens:
             raise Unauthenticated("the claim `sub` of this token is no plain text", cause="sub_unreadable")
         return Caller(f"token:{issuer.name}#{subject}", roles, "token")
 
-    def _use(self, claims: Mapping[str, Any], issuer: Issuer) -> None:
-        jti = claims.get("jti")
-        if not isinstance(jti, str) or not jti or len(jti) > _LONGEST_JTI:
-            raise Unauthenticated("this token needs a `jti`", cause="no_jti")
-        if not self._once.claim(issuer.name, jti, float(claims["exp"]) + LEEWAY_SECONDS):
-            raise Unauthenticated("this token was used before", cause="replayed")
-
     def _keep(self, digest: bytes, found: tuple[Caller, float]) -> None:
         self._kept[digest] = found
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
 
 
-_LONGEST_JTI = 256
+def issuer_named(token: str) -> str:
+    """Return the issuer that a token names, which nobody has vouched for yet; empty when it names none.
+
+    Raises
+    ------
+    Unauthenticated
+        When it is no token that can be read.
+    """
+    try:
+        named = jwt.decode_complete(token, options={"verify_signature": False})["payload"].get("iss")
+    except (PyJWTError, ValueError, RecursionError, AttributeError):
+        raise Unauthenticated(cause="unreadable_token") from None
+    return named if isinstance(named, str) else ""
+
+
+def verified_claims(token: str, issuer: Issuer, audience: list[str], required: list[str]) -> dict[str, Any]:
+    """Return the claims of a token that a listed key of its issuer signed, for this audience, for 15 minutes at most.
+
+    Parameters
+    ----------
+    audience
+        Of which the token must name one, exactly.
+    required
+        Claims that it must have.
+
+    Raises
+    ------
+    Unauthenticated
+        Whatever of this does not hold. Only of a token whose signature is right does the text say what.
+    """
+    key = _key_of(jwt.get_unverified_header(token), issuer)
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=list(issuer.algorithms),
+            audience=audience,
+            issuer=issuer.name,
+            leeway=LEEWAY_SECONDS,
+            options={"require": required},
+        )
+    except ExpiredSignatureError:
+        raise Unauthenticated("this token has expired", cause="expired") from None
+    except InvalidAudienceError:
+        raise Unauthenticated("this token is for another address or audience", cause="audience") from None
+    except MissingRequiredClaimError as error:
+        raise Unauthenticated(f"this token has no claim `{error.claim}`", cause="claim_missing") from None
+    except (PyJWTError, ValueError, TypeError):
+        raise Unauthenticated(cause="signature") from None
+    if not 0 < float(claims["exp"]) - float(claims["iat"]) <= LONGEST_LIFE_SECONDS:
+        raise Unauthenticated("this token lives longer than 15 minutes", cause="too_long_a_life")
+    return claims
+
+
+def use_up(claims: Mapping[str, Any], issuer: Issuer, once: OnceStore) -> None:
+    """Note that a token was used, so that it opens nothing again.
+
+    Raises
+    ------
+    Unauthenticated
+        When it was used before, or has nothing that tells it from others.
+    """
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 0 < len(jti) <= LONGEST_JTI:
+        raise Unauthenticated("this token needs a `jti`", cause="no_jti")
+    if not once.claim(issuer.name, jti, float(claims["exp"]) + LEEWAY_SECONDS):
+        raise Unauthenticated("this token was used before", cause="replayed")
 
 
 def _key_of(header: Mapping[str, Any], issuer: Issuer) -> jwt.PyJWK:
@@ -161,28 +214,3 @@ def _key_of(header: Mapping[str, Any], issuer: Issuer) -> jwt.PyJWK:
     if key is None:
         raise Unauthenticated(cause="unknown_key_id")
     return key
-
-
-def _claims(token: str, issuer: Issuer) -> dict[str, Any]:
-    key = _key_of(jwt.get_unverified_header(token), issuer)
-    try:
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            key,
-            algorithms=list(issuer.algorithms),
-            audience=list(issuer.audiences),
-            issuer=issuer.name,
-            leeway=LEEWAY_SECONDS,
-            options={"require": _REQUIRED},
-        )
-    except ExpiredSignatureError:
-        raise Unauthenticated("this token has expired", cause="expired") from None
-    except InvalidAudienceError:
-        raise Unauthenticated("this token is for another audience", cause="audience") from None
-    except MissingRequiredClaimError as error:
-        raise Unauthenticated(f"this token has no claim `{error.claim}`", cause="claim_missing") from None
-    except (PyJWTError, ValueError, TypeError):
-        raise Unauthenticated(cause="signature") from None
-    if not 0 < float(claims["exp"]) - float(claims["iat"]) <= LONGEST_LIFE_SECONDS:
-        raise Unauthenticated("this token lives longer than 15 minutes", cause="too_long_a_life")
-    return claims

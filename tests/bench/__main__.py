@@ -8,6 +8,7 @@ import os
 import platform
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,9 @@ from tests.conftest import ROOT
 
 HISTORY = ROOT / "docs" / "benchmarks.jsonl"
 PAGE = ROOT / "docs" / "benchmarks.md"
+FAILED: list[str] = []
+"""Parts that ended with an error."""
+
 BEGIN, END = "<!-- table: make bench -->", "<!-- end of table -->"
 
 
@@ -34,7 +38,12 @@ def measured(parts: str, folder: Path, largest: int) -> Iterator[list[Figure]]:
     }
     for part in parts:
         start = time.monotonic()
-        found = work[part]()
+        try:
+            found = work[part]()
+        except Exception:  # the other parts are worth having; the command fails in the end
+            traceback.print_exc()
+            FAILED.append(part)
+            continue
         for figure in found:
             print(f"{figure.part:11} {figure.ratio:9.3g} {figure.unit:2} {figure.what}", flush=True)
         print(f"  part {part} took {time.monotonic() - start:.0f} s", flush=True)
@@ -62,11 +71,13 @@ def main() -> None:
     start, figures = time.monotonic(), []
     with tempfile.TemporaryDirectory() as place:
         for found in measured(given.parts, given.folder or Path(place), given.largest):
-            figures += sorted(found, key=lambda one: one.part)
+            figures = sorted([*figures, *found], key=lambda one: one.part)
             record = _record(figures, start)
             _write(figures, record)
     with HISTORY.open("a", encoding="utf-8") as history:
         history.write(json.dumps(record) + "\n")
+    if FAILED:
+        raise SystemExit(f"part {', '.join(FAILED)} ended with an error, see above")
 
 
 def _record(figures: list[Figure], start: float) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -25,8 +26,11 @@ from tests.bench.timing import Figure, in_turns
 from tests.bench_artefact import write_bench
 from tests.flat_tables import synthetic_table
 
-SIZES = (1, 100, 10_000)
-"""Cases at a time: one request, a list, a partition."""
+SIZES = (1, 100, 1_000, 10_000, 100_000)
+"""Cases at a time: one request, a list, a clinic's year, a partition, a file."""
+
+DRAWN, MOST_LISTS = 10_000, 40
+"""Different cases, and lists of cases at most; 100,000 at a time are ten times the same."""
 
 NUMBERS = ["tmb.mut_per_mb", "tmb.exome_nonsynonymous_count", "tmb.blood_count"]
 
@@ -97,42 +101,43 @@ def dummies(frame: pd.DataFrame, columns: list[str] | None = None) -> pd.DataFra
     return made if columns is None else made.reindex(columns=columns, fill_value=0.0)
 
 
-def figures(folder: Path, sizes: tuple[int, ...] = SIZES, rounds: int = 3) -> list[Figure]:
+def figures(folder: Path, sizes: tuple[int, ...] = SIZES, rounds: int = 2) -> list[Figure]:
     """Ratios of cases per CPU second: above 1 ours is the quicker one."""
     model = load_artifact(write_bench(folder))
-    table = synthetic_table(max(sizes), 9)
-    batch = read_flat(table).parts[0].batch
-    frame = table.to_pandas()
-    fitted = column_transformer().fit(frame)
-    columns = list(dummies(frame).columns)
+    drawn = synthetic_table(min(max(sizes), DRAWN), 9)
+    fitted = column_transformer().fit(drawn.to_pandas())
     found = []
     for n in sizes:
-        some, few, of_few = (
-            table.slice(0, n),
-            frame.iloc[:n],
-            batch if n == batch.n else read_flat(table.slice(0, n)).parts[0].batch,
-        )
-        again = max(1, 200 // n)
-        s = in_turns(
-            {
-                "matrix": (lambda b=of_few, k=again: [model.table.matrix(b) for _ in range(k)], n * again),
-                "cases": (
-                    lambda t=some, k=again: [model.table.matrix(read_flat(t).parts[0].batch) for _ in range(k)],
-                    n * again,
-                ),
-                "sklearn": (lambda f=few, k=again: [fitted.transform(f) for _ in range(k)], n * again),
-                "pandas": (lambda f=few, k=again: [dummies(f, columns) for _ in range(k)], n * again),
-            },
-            rounds,
-        )
-        words = f"{n:,} case{'s' if n > 1 else ''} at a time"
-        found += [
-            Figure("b features", f"{words}: our columns against ColumnTransformer", s["sklearn"] / s["matrix"], 20.0),
-            Figure(
-                "b features",
-                f"{words}: from the flat table, checked, against ColumnTransformer",
-                s["sklearn"] / s["cases"],
-            ),
-            Figure("b features", f"{words}: our columns against pandas get_dummies", s["pandas"] / s["matrix"]),
-        ]
+        cases = pa.concat_tables([drawn] * -(-n // drawn.num_rows)).combine_chunks()
+        found += _at(n, cases, model, fitted, rounds if n <= drawn.num_rows else 1)
     return found
+
+
+def _at(n: int, cases: pa.Table, model: Any, fitted: ColumnTransformer, rounds: int) -> list[Figure]:
+    """The ratios at n cases at a time; every list of cases is another one, so that nothing is kept from the last."""
+    lists = [cases.slice(start, n) for start in range(0, min(cases.num_rows, MOST_LISTS * n) - n + 1, n)]
+    frames = [one.to_pandas() for one in lists]
+    columns = list(dummies(frames[0]).columns)
+    few = frames[: max(1, len(frames) // 20)]
+    batches = iter([[_batch(one) for one in lists] for _ in range(rounds)])  # each round reads cases of its own
+    every, some = n * len(lists), n * len(few)
+    s = in_turns(
+        {
+            "matrix": (lambda: [model.table.matrix(batch) for batch in next(batches)], every),
+            "cases": (lambda: [model.table.matrix(_batch(one)) for one in lists], every),
+            "sklearn": (lambda: [fitted.transform(one) for one in few], some),
+            "pandas": (lambda: [dummies(one, columns) for one in few], some),
+        },
+        rounds,
+    )
+    words, part = f"{n:,} case{'s' if n > 1 else ''} at a time", "b features"
+    checked = f"{words}: from the flat table, checked, against ColumnTransformer"
+    return [
+        Figure(part, f"{words}: our columns against ColumnTransformer", s["sklearn"] / s["matrix"], 20.0),
+        Figure(part, checked, s["sklearn"] / s["cases"]),
+        Figure(part, f"{words}: our columns against pandas get_dummies", s["pandas"] / s["matrix"]),
+    ]
+
+
+def _batch(cases: pa.Table) -> Any:
+    return read_flat(cases).parts[0].batch

@@ -2,8 +2,9 @@
 
     python -m tests.bench.large FOLDER [--cases 5000000] [--memory 1.5GB] [--trees 60] [--stream 2]
 
-FOLDER keeps the synthetic cases (about 0.6 GB for 5 million) and their outcomes, drawn once. ``--stream`` scores the
-folder so many times over, probability alone, and prints the memory of all processes every few seconds.
+FOLDER keeps the synthetic cases (about 0.6 GB for 5 million) and their outcomes, drawn once. ``--stream`` scores them
+so many times over, in other pairings, probability alone, and prints the memory of all processes every few seconds; 0
+leaves that out, and ``--trees 0`` the training.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +25,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.sparse import vstack
 
-from features.sources.published_arms import arms
 from features.sources.synthetic import draw
-from features.table import BUILDERS
 from models.boosted_fit import parameters
-from models.evidence import EvidenceTerm
 from models.metrics import auroc
 from models.settings import BoostedSettings, LinearSettings, ResponseSettings
-from tests.bench.growth import SCORE
-from tests.bench.timing import _resident
-from tests.bench_artefact import KEPT, write_bench
+from tests.bench.fitting import CARD, LEFT_OUT, evidence
+from tests.bench.growth import SCORE, paired_anew
+from tests.bench_artefact import write_bench
 from tests.conftest import ROOT
 from tests.flat_tables import of_cohort
 from training import distributed_parts as parts
@@ -65,24 +64,48 @@ def _write(cases: Path, outcomes: Path, start: int, n: int) -> None:
     cases.with_suffix(".writing").replace(cases)
 
 
-def stream(folder: Path, cases: Path, times: int) -> None:
-    """Score the folder several times over as one run, and print how memory goes."""
-    many = folder / "many"
-    many.mkdir(exist_ok=True)
+def many(folder: Path, cases: Path, times: int) -> Path:
+    """The cases several times over, in other pairings: each turn has findings and TMB of other cases than the last."""
+    place = folder / "many"
+    place.mkdir(exist_ok=True)
     for path in sorted(cases.glob("*.parquet")):
         for turn in range(times):
-            place = many / f"{turn}-{path.name}"
-            if not place.exists():
-                os.link(path, place)
-    script = folder / "score.py"
+            found = place / f"{turn}-{path.name}"
+            if found.exists():
+                continue
+            if not turn:
+                os.link(path, found)
+                continue
+            pq.write_table(paired_anew(pq.read_table(path), turn), found, row_group_size=GROUP, compression="zstd")
+    return place
+
+
+def stream(folder: Path, cases: Path, times: int, every: float = 5.0) -> None:
+    """Score the cases several times over as one run, and write how memory goes: seconds, MB, MB of shared pages split.
+
+    The second number adds resident memory (pages that processes share count more than once), the third proportional.
+    """
+    artifact, script, place = write_bench(folder / "bench"), folder / "score.py", many(folder, cases, times)
     script.write_text(SCORE, encoding="utf-8")
-    words = [sys.executable, str(script), str(many), str(write_bench(folder)), str(folder / "out.parquet"), "none", "2"]
+    out = folder / "streamed.parquet"
+    words = [sys.executable, str(script), str(place), str(artifact), str(out), "none", "2"]
     with subprocess.Popen(words, env={**os.environ, "PYTHONPATH": str(ROOT)}) as run:
         tree, start = psutil.Process(run.pid), time.monotonic()
         while run.poll() is None:
-            print(f"{time.monotonic() - start:6.0f} s {_resident(tree) / 1e6:7.0f} MB", flush=True)
-            time.sleep(5)
-    print(f"{pq.ParquetFile(folder / 'out.parquet').metadata.num_rows:,} cases scored")
+            done = len(list(Path(f"{out}.parts").glob("*.arrow")))
+            print(f"{time.monotonic() - start:6.0f} s {done:6d} blocks {_memory(tree)}", flush=True)
+            time.sleep(every)
+    print(f"{pq.ParquetFile(out).metadata.num_rows:,} cases scored")
+
+
+def _memory(tree: psutil.Process) -> str:
+    found = []
+    for process in (tree, *tree.children(recursive=True)):
+        with suppress(psutil.Error):
+            memory = process.memory_full_info()
+            found.append((memory.rss / 1e6, getattr(memory, "pss", memory.rss) / 1e6))
+    each = " ".join(f"{resident:.0f}" for resident, _ in found)
+    return f"{sum(one for one, _ in found):6.0f} MB {sum(one for _, one in found):6.0f} MB  each {each}"
 
 
 class Here:
@@ -103,14 +126,11 @@ def compare(cases: Path, outcomes: Path, memory: str, trees: int) -> None:
     partitions = parts.partitions_of(*files)
     boosted = BoostedSettings(seeds=1, trees=trees)
     settings = ResponseSettings(linear=LinearSettings(penalties=(30.0,), tuned_groups=()), boosted=boosted, folds=3)
-    evidence = EvidenceTerm.fit([arm for arm in arms() if arm.family == "checkpoint"])
-    card = {"name": "large", "endpoint": "orr", "trained_on": "synthetic", "synthetic": True}
-    leave_out = tuple(kind.name for kind in BUILDERS if kind.group not in KEPT)
-    start = time.monotonic()
-    found = train(partitions, Recipe("checkpoint", settings, evidence, card, leave_out), "local", 2, memory)
+    told, start = evidence(), time.monotonic()
+    found = train(partitions, Recipe("checkpoint", settings, told, CARD, LEFT_OUT), "local", 2, memory)
     print(f"Dask: {found.cases:,} cases, AUROC {found.auroc:.5f}, {time.monotonic() - start:.0f} s", flush=True)
     table = found.model.table
-    kept = [parts.features_of(one, table, evidence) for one in partitions]
+    kept = [parts.features_of(one, table, told) for one in partitions]
     linear = solved(Here(), kept, found.model, settings)
     y = np.concatenate([one.y[~one.held] for one in kept])
     begin = np.concatenate([parts.starts(one, linear.centre, linear.scale, linear.beta) for one in kept])
@@ -119,8 +139,8 @@ def compare(cases: Path, outcomes: Path, memory: str, trees: int) -> None:
     booster = lightgbm.train(wanted, lightgbm.Dataset(matrix, label=y, init_score=begin, params=wanted), trees)
     z, held = [], []
     for one in kept:
-        for rows, told, outcome in one.chunks(held=True):
-            design = parts.design_of(rows, told, linear.centre, linear.scale)
+        for rows, of_arms, outcome in one.chunks(held=True):
+            design = parts.design_of(rows, of_arms, linear.centre, linear.scale)
             z.append(design @ linear.beta + booster.predict(rows, raw_score=True, num_threads=1))
             held.append(outcome)
     theirs = auroc(np.concatenate(held), np.concatenate(z), np.ones(sum(map(len, z))))
@@ -139,7 +159,8 @@ def main() -> None:
     cases, outcomes = written(given.folder, given.cases)
     if given.stream:
         stream(given.folder, cases, given.stream)
-    compare(cases, outcomes, given.memory, given.trees)
+    if given.trees:
+        compare(cases, outcomes, given.memory, given.trees)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""(c) Serving: CPU of the server per request, ours against servers that do nothing, and against MLflow's own."""
+"""(c) Serving: CPU of the server per request, ours against servers that do nothing, and rates under load."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.bench.timing import Figure
+from features.sources.synthetic import example_case
+from tests.bench.timing import Figure, _resident
 from tests.bench_artefact import write_bench
 from tests.conftest import ROOT
 from tests.served_app import SIGNED_IN
@@ -101,106 +102,70 @@ def _cpu_of(tree: psutil.Process) -> float:
     return sum(sum(one.cpu_times()[:2]) for one in (tree, *tree.children(recursive=True)))
 
 
-def cpu_per_request(words: list[str], port: int, folder: Path, path: str, body: Any, requests: int) -> float:
-    """CPU milliseconds of a server's processes per request over one kept connection."""
-    with _server(words, port, folder) as tree, httpx.Client(headers=SIGNED_IN, timeout=60) as client:
-        url, content = f"http://127.0.0.1:{port}{path}", json.dumps(body).encode()
+def per_request(words: list[str], folder: Path, body: Any, requests: int) -> tuple[float, float]:
+    """CPU milliseconds of a server's processes per request over one kept connection, and their memory in MB."""
+    port = _free_port()
+    with _server([*words, str(port)], port, folder) as tree, httpx.Client(headers=SIGNED_IN, timeout=60) as client:
+        url, content = f"http://127.0.0.1:{port}/predict", json.dumps(body).encode()
         headers = {"content-type": "application/json"}
         for attempt in range(30):
             answer = client.post(url, content=content, headers=headers)
             if answer.status_code == 200:
                 break
             if attempt == 29:
-                raise RuntimeError(f"{path} answers {answer.status_code}: {answer.text[:300]}")
+                raise RuntimeError(f"the server answers {answer.status_code}: {answer.text[:300]}")
             time.sleep(0.5)
         for _ in range(requests // 5):
             client.post(url, content=content, headers=headers)
         start = _cpu_of(tree)
         for _ in range(requests):
             client.post(url, content=content, headers=headers)
-        return 1e3 * (_cpu_of(tree) - start) / requests
+        return 1e3 * (_cpu_of(tree) - start) / requests, _resident(tree) / 1e6
 
 
-def figures(folder: Path, requests: int = 200, mlflow: bool = True) -> list[Figure]:
-    """Ratios of CPU per request: below 1 ours is the cheaper one."""
-    from features.sources.synthetic import example_case
+def figures(folder: Path, requests: int = 200, count: int = 400) -> list[Figure]:
+    """Ratios of CPU per request (below 1 ours is the cheaper one), and of rates under load."""
+    place, work = write_bench(folder / "full", None).parent, folder / "servers"
+    (work / "log").mkdir(parents=True, exist_ok=True)
+    for name, code in {"ours.py": OURS, "bare.py": BARE, "nothing.py": BENTO}.items():
+        (work / name).write_text(code, encoding="utf-8")
+    case = example_case("checkpoint")
+    bento = [sys.executable, "-m", "bentoml", "serve", "nothing:Nothing", "--host", "127.0.0.1", "--port"]
+    ours, memory = per_request([sys.executable, "ours.py", str(place)], work, case, requests)
+    bare, _ = per_request([sys.executable, "bare.py", str(place)], work, case, requests)
+    noop, _ = per_request(bento, work, {"case": case}, requests)
+    part, words = "c serving", "an explained, recorded answer against"
+    return [
+        Figure(part, f"{words} bare Starlette that answers nothing: CPU", ours / bare, None, True),
+        Figure(part, f"{words} a BentoML service that answers nothing: CPU", ours / noop, None, True),
+        *under_load(folder, count),
+        Figure("f memory", "the service after some hundred answers, one process: MB", memory, None, True, "MB"),
+    ]
 
-    place = write_bench(folder / "full", None).parent
-    work = folder / "servers"
-    work.mkdir(exist_ok=True)
-    (work / "log").mkdir(exist_ok=True)
-    scripts = {"ours": OURS, "bare": BARE}
-    for name, code in scripts.items():
-        (work / f"{name}.py").write_text(code, encoding="utf-8")
-    (work / "nothing.py").write_text(BENTO, encoding="utf-8")
-    case, ms = example_case("checkpoint"), {}
-    for name in scripts:
-        port = _free_port()
-        words = [sys.executable, f"{name}.py", str(place), str(port)]
-        ms[name] = cpu_per_request(words, port, work, "/predict", case, requests)
-    port = _free_port()
-    bento = [sys.executable, "-m", "bentoml", "serve", "nothing:Nothing", "--host", "127.0.0.1", "--port", str(port)]
-    ms["bento"] = cpu_per_request(bento, port, work, "/predict", {"case": case}, requests)
-    part = "c serving"
-    found = [
+
+def under_load(folder: Path, count: int) -> list[Figure]:
+    """Requests a second over 16 connections, as tests/service_throughput.py measures them, briefly."""
+    words = [sys.executable, "-m", "tests.service_throughput", str(folder / "throughput"), "--json", "--parts", "0"]
+    words += ["--count", str(count), "--single", str(count // 2)]
+    (folder / "throughput").mkdir(exist_ok=True)
+    run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    if run.returncode:
+        raise RuntimeError(run.stderr[-2_000:])
+    found = json.loads(run.stdout.strip().rpartition("\n")[2])
+    noop = (found["noop"]["per_second"] + found["noop again"]["per_second"]) / 2
+    alone, part = found["service, one connection"], "c serving"
+    return [
         Figure(
             part,
-            "an explained, recorded answer against bare Starlette that answers nothing: CPU",
-            ms["ours"] / ms["bare"],
-            None,
-            True,
+            "rate of explained, recorded answers against a no-op behind the same door",
+            found["app"]["per_second"] / noop,
+            0.5,
         ),
         Figure(
-            part, "the same against a BentoML service that answers nothing: CPU", ms["ours"] / ms["bento"], None, True
+            part,
+            "the same, `oncorespond serve`, against `mlflow models serve` with shap on ready rows",
+            found["service"]["per_second"] / found["mlflow"]["per_second"],
+            2.2,
         ),
+        Figure(part, "one connection: p99 against p50", alone["p99_ms"] / alone["p50_ms"], 6.0, True),
     ]
-    if mlflow:
-        found.append(
-            Figure(
-                part,
-                "the same against `mlflow models serve` of the same model, without contributions in words: CPU",
-                ms["ours"] / _mlflow(folder, place, work, requests),
-                None,
-                True,
-            )
-        )
-    return found
-
-
-def _mlflow(folder: Path, place: Path, work: Path, requests: int) -> float:
-    import mlflow
-
-    model = folder / "mlflow-served"
-    if not model.exists():
-        mlflow.pyfunc.save_model(
-            str(model),
-            loader_module="models.pyfunc",
-            data_path=str(place / "artifact"),
-            code_paths=[str(ROOT / "features"), str(ROOT / "models")],
-            pip_requirements=["numpy"],
-        )
-    from tests.flat_tables import synthetic_table
-
-    row = (
-        synthetic_table(1, 9)
-        .select(["histology", "therapy.agents", "patient.age_years", "tmb.mut_per_mb"])
-        .to_pylist()[0]
-    )
-    row["therapy.agents"] = "pembrolizumab"
-    body, port = {"dataframe_records": [row]}, _free_port()
-    words = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "models",
-        "serve",
-        "-m",
-        str(model),
-        "-p",
-        str(port),
-        "--env-manager",
-        "local",
-        "-w",
-        "1",
-    ]
-    return cpu_per_request(words, port, work, "/invocations", body, requests)

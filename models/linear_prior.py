@@ -1,0 +1,61 @@
+"""Prior variances from the marginal likelihood in place of a search: setting ``prior: marginal`` of the linear term.
+
+What a group of coefficients may do is one number, and the training cases say it (:mod:`models.prior_variance`), so no
+grid of penalties is tried out of fold. A pool in which nothing is found is shrunk until it says next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from models.linear_fit import live_columns, pooled_variances, scaling
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from features.contract import Column
+    from models.inputs import FloatArray
+    from models.settings import LinearSettings
+
+MARGINAL_PENALTY = 30.0
+"""What the factors are relative to: the inverse of the figure of :mod:`models.prior_variance`."""
+
+OWN_POOL = 8
+"""Live columns from which a feature has a prior variance of its own: nested levels (histology, settings). The declared
+figure counts as two coefficients (:mod:`models.prior_variance`), so that it no longer decides."""
+
+
+def marginal_settings(
+    matrix: FloatArray,
+    columns: Sequence[Column],
+    y: FloatArray,
+    weight: FloatArray,
+    evidence: FloatArray | None,
+    settings: LinearSettings,
+) -> LinearSettings:
+    """Return the settings with each pool's factor from its marginal likelihood, relative to :data:`MARGINAL_PENALTY`.
+
+    A feature of many columns is a pool of its own (:data:`OWN_POOL`), the others of a group are one together. A pool in
+    which nothing is found is shrunk until it says next to nothing; one with large effects is left free.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from features.contract import Column
+    >>> from models.settings import LinearSettings
+    >>> rng = np.random.default_rng(1)
+    >>> x = rng.normal(size=(3000, 2))
+    >>> y = (rng.random(3000) < 1 / (1 + np.exp(-x[:, 0]))).astype(float)
+    >>> columns = [Column("nlr", "nlr", "patient", "1"), Column("tmb", "tmb", "tmb", "1")]
+    >>> found = marginal_settings(x, columns, y, np.ones(3000), None, LinearSettings(prior="marginal"))
+    >>> found.group_penalty["tmb"] > 4 * found.group_penalty["patient"]
+    True
+    """
+    standardised = scaling(matrix, columns, weight, MARGINAL_PENALTY).standardised(matrix)
+    live = live_columns(standardised)
+    sizes = Counter(columns[place].feature for place in live.tolist())
+    pools = [column.feature if sizes[column.feature] >= OWN_POOL else column.group for column in columns]
+    found = pooled_variances(standardised[:, live], live, pools, columns, y, weight, evidence, settings)
+    return replace(settings, group_penalty={name: 1.0 / (MARGINAL_PENALTY * one) for name, one in found.items()})

@@ -18,6 +18,7 @@ from features.driver_classes import row as class_row
 from features.finding_levels import assays, facts_of, from_blood, genes_tested_by
 from features.matching import Match, match
 from features.regimens import regimen
+from features.target_match import speaks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,8 +59,10 @@ def _findings_of(batch: Batch, row: int) -> CaseFindings:
     tested = genes_tested_by(*kinds[which[row]]) if recorded else None
     code, key = batch.texts["histology"].text(row), batch.texts["therapy"].text(row) or ""
     blood = bool(batch.reading("from blood", from_blood)[row] == 1.0)
-    found = match(levels, tested, histology.lineage(code) if code else (), regimen(key), blood=blood)
-    return CaseFindings(key, tuple(facts_of(levels)), found, recorded, blood)
+    facts = tuple(facts_of(levels))
+    speaking = [level for level, fact in zip(levels, facts, strict=True) if speaks(fact)]
+    found = match(speaking, tested, histology.lineage(code) if code else (), regimen(key), blood=blood)
+    return CaseFindings(key, facts, found, recorded, blood)
 
 
 def shown_of(batch: Batch, row: int, values: FloatArray) -> Sequence[Shown]:

@@ -98,8 +98,8 @@ def match_columns(
 def _judged(batch: Batch, facts: Sequence[LevelFacts]) -> _Judged:
     """Judge each different (finding, regimen, histology) once and gather it to the findings that say something."""
     findings, therapy, code = batch.findings, batch.texts["therapy"], batch.texts["histology"]
-    speaks = np.array([_speaks(fact) for fact in facts], dtype=np.bool_)
-    at = speaks[findings.codes].nonzero()[0]
+    heard = np.array([speaks(fact) for fact in facts], dtype=np.bool_)
+    at = heard[findings.codes].nonzero()[0]
     rows = findings.row[at]
     width = len(code.levels) + 1
     key = (findings.codes[at] * len(therapy.levels) + therapy.codes[rows]) * width + code.codes[rows] + 1
@@ -113,7 +113,8 @@ def _judged(batch: Batch, facts: Sequence[LevelFacts]) -> _Judged:
     return _Judged(at, rows, np.array(table, dtype=np.int64).reshape(-1, 4).T[:, inverse])
 
 
-def _speaks(fact: LevelFacts) -> bool:
+def speaks(fact: LevelFacts) -> bool:
+    """Return whether a finding can mean anything for a therapy: a passenger that is present cannot."""
     return bool(fact.reading.classes or fact.reading.unreadable) or fact.status != "present"
 
 

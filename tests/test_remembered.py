@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import pkgutil
 from functools import _lru_cache_wrapper
@@ -24,17 +23,16 @@ BY_NAME_OF_A_FILE = {"features.vocabulary.table"}
 
 def _caches() -> dict[str, int | None]:
     """Return the bound of every remembering function that a request can come to."""
+    found: dict[str, int | None] = {}
     for room in (features, models, serving):
-        for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
-            if not module.name.startswith(("serving.service", *TRAINING_ONLY)) and ".migrations" not in module.name:
-                importlib.import_module(module.name)
-    found = [one for one in gc.get_objects() if isinstance(one, _lru_cache_wrapper)]
-    named = {f"{one.__module__}.{one.__name__}": one.cache_info().maxsize for one in found}
-    return {
-        name: most
-        for name, most in named.items()
-        if name.startswith(("features.", "models.", "serving.")) and not name.startswith(TRAINING_ONLY)
-    }
+        for one in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+            if one.name.startswith(("serving.service", *TRAINING_ONLY)) or ".migrations" in one.name:
+                continue
+            module = importlib.import_module(one.name)
+            for name, value in vars(module).items():
+                if isinstance(value, _lru_cache_wrapper) and value.__module__ == one.name:
+                    found[f"{one.name}.{name}"] = value.cache_info().maxsize
+    return found
 
 
 def test_whatever_remembers_has_a_bound() -> None:

@@ -38,8 +38,9 @@ def client_of(scheduler: str, workers: int, memory: str = "auto") -> Iterator[An
     from distributed import Client, LocalCluster
 
     if scheduler == "local":
-        wanted: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
-        cluster = LocalCluster(n_workers=workers, processes=True, memory_limit=memory, **wanted)
+        # Dask's own HTTP server on any free port of this machine: two runs at a time do not quarrel over one port.
+        wanted: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
+        cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, memory_limit=memory, **wanted)
         with cluster, Client(cluster) as client:
             yield client
         return

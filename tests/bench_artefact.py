@@ -35,7 +35,12 @@ KEPT = ("histology", "alterations", "tmb")
 NAME = "checkpoint-response"
 
 
-def fit_bench(cases: int = CASES, kept: tuple[str, ...] | None = KEPT) -> ResponseModel:
+BOOSTED = BoostedSettings(seeds=SEEDS, trees=TREES, leaves=LEAVES)
+
+
+def fit_bench(
+    cases: int = CASES, kept: tuple[str, ...] | None = KEPT, boosted: BoostedSettings = BOOSTED
+) -> ResponseModel:
     """Fit the bench model; ``kept`` None keeps every builder, as a model that is served does."""
     cohort = draw("checkpoint", cases, SEED)
     batch = cohort.batch()
@@ -48,7 +53,7 @@ def fit_bench(cases: int = CASES, kept: tuple[str, ...] | None = KEPT) -> Respon
         evidence=EvidenceTerm.fit([arm for arm in arms() if arm.family == "checkpoint"]),
         settings=ResponseSettings(
             linear=LinearSettings(penalties=(100.0,), tuned_groups=()),
-            boosted=BoostedSettings(seeds=SEEDS, trees=TREES, leaves=LEAVES),
+            boosted=boosted,
             folds=3,  # fewer cannot be left out in pairs
         ),
         card={"name": NAME, "endpoint": "orr", "trained_on": cohort.provenance.cohort_id, "synthetic": True},

@@ -12,8 +12,9 @@ from features.sources.mcode import read_bundle
 from tests.fhir_invented import component, gene, hgvs, quantity, variant, whole
 
 BYTES = 160_000
-MOST_MS = 6.0
-"""Milliseconds of processor time, best of several; the rest of the 15 ms is the model's and the answer's."""
+MOST_MS = 8.0
+"""Milliseconds of processor time, best of several: what the other parts leave of 15 (JSON in 2.4, the answer 2.0, its
+bundle and JSON out 0.6, log and HTTP 2.0; measured one by one on a quiet machine)."""
 
 
 def large_bundle() -> dict[str, object]:

@@ -12,6 +12,7 @@ from serving.audit.entries import Once
 from serving.audit.recorded import Asked
 from serving.body import MOST_BYTES
 from serving.errors import BodyTooLarge, BodyTooSlow, IdempotencyKeyRefused, WrongContentType
+from serving.security.asgi import LONGEST_BODY_S
 from serving.security.refusals import Unauthenticated
 from serving.security.routes import Caller, rule_for
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from starlette.requests import Request
-
-LONGEST_BODY_S = 30.0
-"""Seconds for a body to arrive; 8 MB over a slow line take 10."""
 
 IDEMPOTENCY_KEY = "idempotency-key"
 

@@ -23,16 +23,16 @@ class Draining:
     """Whether this process has been asked to stop."""
 
     def __init__(self) -> None:
-        self._begun = threading.Event()
+        self._begun = False  # no Event: a second signal within the first would wait for its lock for ever
 
     @property
     def begun(self) -> bool:
         """Whether it has."""
-        return self._begun.is_set()
+        return self._begun
 
     def begin(self) -> None:
         """Say that it has."""
-        self._begun.set()
+        self._begun = True
 
     def follow_signals(self) -> None:
         """Hear the signals that the server stops at; what handles them goes on to. In the main thread alone."""

@@ -35,11 +35,11 @@ def recorded_rank(state: ServiceState, request: Request, predictor: Predictor, b
 
 def answered_ranking(auditor: Auditor, predictor: Predictor, raw: dict[str, Any], asked: Asked) -> dict[str, Any]:
     """Rank, record, and return the ranking that is to be sent; a repeated Idempotency-Key gives the earlier one."""
-    found = ranking_of(raw, predictor)
-    if asked.once is not None:
-        earlier = earlier_ranking(auditor, asked.once, found.case.case_id)
+    if asked.once is not None:  # before anything is ranked: it is given again when its models were withdrawn meanwhile
+        earlier = earlier_ranking(auditor, asked.once, raw.get("case_id"))
         if earlier is not None:
             return earlier
+    found = ranking_of(raw, predictor)
     ranking_id = new_id()
     return record_ranking(auditor, _entry(found, ranking_id, asked), _listed(found, ranking_id, asked), asked.once)
 

@@ -16,6 +16,7 @@ import logging
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from serving.audit.entries import PredictionEntry
     from serving.audit.group_commit import Unit
     from serving.audit.recorded import Asked
-    from serving.predictor import Predictor
+    from serving.predictor import Predictor, Scored
     from serving.state import ServiceState
 
     Read = Callable[[bytes], Case]
@@ -50,6 +51,9 @@ within two. A turn takes some 20 microseconds."""
 
 SEVERAL = b'"therapies"'
 """What a body with several therapies holds."""
+
+ESCAPED = b"\\u00"
+"""What a body holds where it may write that key in other letters; JSON lets every letter be a number."""
 
 MOST_BYTES = 64 * 1024
 """Of a body that is read in a round; a larger one would hold the others up."""
@@ -100,7 +104,8 @@ class Rounds:
     @staticmethod
     def takes(request: Request, body: bytes) -> bool:
         """Return whether a request is answered in a round; see the head of this file."""
-        return len(body) <= MOST_BYTES and IDEMPOTENCY_KEY not in request.headers and SEVERAL not in body
+        several = SEVERAL in body or ESCAPED in body
+        return len(body) <= MOST_BYTES and IDEMPOTENCY_KEY not in request.headers and not several
 
     async def answered(self, request: Request, body: bytes, read: Read) -> bytes:
         """Return the answer of one request as JSON, when it is in the log.
@@ -173,21 +178,31 @@ class Rounds:
                 looks = LOOKS if count > seen else looks
                 self._waiting[0].loop.call_soon(self._look, count, looks - 1)
                 return
-            present, self._waiting = self._waiting[:MOST_REQUESTS], self._waiting[MOST_REQUESTS:]
             if self._thread is None:
-                self._state.closing.append(self.close)
-                self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
-                self._thread.start()
+                self._start()
+            present, self._waiting = self._waiting[:MOST_REQUESTS], self._waiting[MOST_REQUESTS:]
         self._rounds.put(present)
+
+    def _start(self) -> None:
+        """Start the thread; where the system gives none, the next request tries again."""
+        thread = threading.Thread(target=self._run, name="rounds", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._looked_at = False
+            raise
+        self._thread = thread
+        self._state.closing.append(self.close)
 
     def _run(self) -> None:
         while (present := self._rounds.get()) is not None:
             try:
-                self._round([one for one in present if not one.given_up])
-            except Exception as fault:  # the thread must live, and its callers must be told
+                self._round(present)
+            except BaseException as fault:  # the thread must live, and its callers must be told; a library's panic too
                 log.error("round_fault %s", type(fault).__name__)
+                told = fault if isinstance(fault, Exception) else RuntimeError(type(fault).__name__)
                 for one in present:
-                    one.fault = one.fault or fault
+                    one.fault = one.fault or told
             for one in present:
                 with suppress(RuntimeError):  # its event loop has ended, and nobody waits
                     one.loop.call_soon_threadsafe(one.settle)
@@ -197,12 +212,12 @@ class Rounds:
 
     def _round(self, present: Sequence[_Asking]) -> None:
         predictor, auditor = self._state.ready_predictor(), self._state.ready_auditor()
-        read = [one for one in present if _tried(one, lambda one: _read(one, predictor))]
-        _answer(read, predictor)
+        read = [one for one in present if not one.given_up and _tried(one, lambda one: _read(one, predictor))]
+        _answer([one for one in read if not one.given_up], predictor)
         self._record([one for one in read if one.entry is not None], auditor)
 
     def _record(self, answered: Sequence[_Asking], auditor: Auditor) -> None:
-        sealed = [one for one in answered if _tried(one, lambda one: self._seal(one, auditor))]
+        sealed = [one for one in answered if not one.given_up and _tried(one, lambda one: self._seal(one, auditor))]
         auditor.hand_over([one.unit for one in sealed if one.unit is not None])
         for one in sealed:
             if one.unit is not None and one.entry is not None and _tried(one, _durable):
@@ -241,13 +256,17 @@ def _answer(asking: Sequence[_Asking], predictor: Predictor) -> None:
                 one.fault = fault
         return
     for one, answer in zip(asking, scored, strict=True):
-        if one.case is not None:
-            [one.entry] = entries_of([(0, one.case)], [answer], one.asked)
+        _tried(one, partial(_worded, answer=answer))
+
+
+def _worded(one: _Asking, answer: Scored) -> None:
+    if one.case is not None:
+        [one.entry] = entries_of([(0, one.case)], [answer], one.asked)
 
 
 def _durable(one: _Asking) -> None:
-    """Wait until the records of one request are durable; one that was given up has none."""
-    if one.unit is not None and not one.unit.done.cancelled():
+    """Wait until the records of one request are durable; CancelledError for one that was given up: it has none."""
+    if one.unit is not None:
         try:
             one.unit.done.result(timeout=MOST_WAITED_S)
         except TimeoutError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from serving.metrics import ServiceMetrics
     from serving.predictor import Predictor
     from serving.security.gatekeeper import Gatekeeper
+
+log = logging.getLogger("oncorespond.serving")
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,9 @@ class ServiceState:
         return found
 
     def close(self) -> None:
-        """Close what modules of routes keep open; call it before the log is closed."""
+        """Close what modules of routes keep open; call it before the log is closed, which no fault here may prevent."""
         while self.closing:
-            self.closing.pop()()
+            try:
+                self.closing.pop()()
+            except Exception as fault:
+                log.error("close_fault", extra={"fault": type(fault).__name__})

@@ -2,8 +2,8 @@
 
 ``python -m tests.service_throughput FOLDER [--count 2000] [--single 1000] [--no-mlflow] [--json]``. The artefact is
 ``tests/bench_artefact.py``; the load comes from a second process over 16 kept connections (``tests/http_load.py``).
-The no-op stands behind the same door, reads the same body as JSON and as a case in the same kind of thread, and answers
-2 KB that are fixed; it exists in this harness alone. ``service`` is `oncorespond serve --workers 1` as people start it.
+The no-op stands behind the same door, reads the same body as JSON and as a case, at once, without a thread, and answers 2 KB
+that are fixed; it exists in this harness alone. ``service`` is `oncorespond serve --workers 1` as people start it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ from pathlib import Path
 import uvicorn
 from fastapi import Request, Response
 from serving import api
-from starlette.concurrency import run_in_threadpool
 from serving.asked import asked_of, read_body
 from serving.body import cases_of, read_object
 from serving.metrics import ServiceMetrics
@@ -58,7 +57,7 @@ def with_noop(state):
     @app.post("/noop")
     async def noop(request: Request) -> Response:
         body = await read_body(request)
-        return Response(await run_in_threadpool(parsed, request, body), media_type="application/json")
+        return Response(parsed(request, body), media_type="application/json")
     return app
 
 import tests.served_app

@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from features.errors import InvalidCase
+from serving.audit import group_commit
 from serving.audit.entries import Decision, Once, Outcome, Review, read_event
 from serving.audit.reading import Filter, in_order, listed
-from serving.audit.refusals import ErasedRecord, IdempotencyKeyReused, UnknownPrediction
+from serving.audit.refusals import AuditUnavailable, ErasedRecord, IdempotencyKeyReused, UnknownPrediction
 from serving.audit.tables import METADATA
 from serving.audit.used_tokens import UsedTokens
 from tests.audit_log import answer, entry, open_log
@@ -48,6 +49,23 @@ def test_no_id_and_no_value_stands_in_clear(tmp_path: Path, address: str) -> Non
     assert "AS-TOLD" not in str(rows)
     for path in tmp_path.glob("audit*"):
         assert b"MILLER" not in path.read_bytes()
+
+
+def test_the_writing_thread_outlives_a_panic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Panic(BaseException):
+        """As libraries of Rust raise it: no ``Exception``."""
+
+    def panics(*_: object) -> None:
+        raise Panic
+
+    auditor = open_log(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(group_commit, "sign_head", panics)
+        with pytest.raises(AuditUnavailable):
+            auditor.record_prediction(entry())
+    assert auditor.record_prediction(entry()).seq == 1
+    assert verdict_of(auditor).good
+    auditor.close()
 
 
 def test_several_answers_of_a_request_stand_together(tmp_path: Path, address: str) -> None:

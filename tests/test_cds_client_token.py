@@ -102,6 +102,7 @@ def test_what_was_refused_has_not_used_its_token_up(clients: HookClients) -> Non
         ({"exp": 1_700_000_000, "iat": 1_699_999_000}, "expired"),
         ({"exp": int(time.time()) + 7200}, "too_long_a_life"),
         ({"iat": None}, "claim_missing"),
+        ({"tenant": "ward\0"}, "tenant_unreadable"),
     ],
 )
 def test_claims_that_are_not_accepted(clients: HookClients, changes: dict[str, Any], cause: str) -> None:

@@ -23,9 +23,8 @@ from training import distributed
 from training.distributed import Recipe, train
 from training.distributed_parts import NoOutcome, Partition, features_of, files_at, held_out, labelled, partitions_of
 
-SETTINGS = ResponseSettings(
-    linear=LinearSettings(penalties=(30.0,), tuned_groups=()), boosted=BoostedSettings(seeds=1, trees=30), folds=3
-)
+SIGNED = LinearSettings(penalties=(30.0,), tuned_groups=(), signs=("tmb", "patient", "prior_lines"))
+SETTINGS = ResponseSettings(linear=SIGNED, boosted=BoostedSettings(seeds=1, trees=30), folds=3)
 N, PARTITIONS = 6_000, 4
 
 
@@ -103,6 +102,8 @@ def test_the_model_is_that_of_training_in_memory(
     assert abs(found.auroc - auroc(y[held], theirs, np.ones(len(theirs)))) < 0.02  # of some 300 held-out cases
     assert ours.linear is not None
     assert ours.evidence_weight is not None
+    signs = np.array([column.expected_sign if column.group in SIGNED.signs else 0 for column in table.columns])
+    assert np.all(signs * ours.linear.coefficients >= 0)
     value = ours.evidence_weight * log_odds + ours.linear.contributions(matrix).sum(axis=1)
     assert np.corrcoef(value[inside], start)[0, 1] > 0.995
     contributions, _ = ours.boosted.contributions(matrix[inside])  # type: ignore[union-attr]

@@ -10,7 +10,10 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
+from serving.audit.refusals import AuditUnavailable
 from serving.draining import SIGNALS, Draining, LastAnswers
+from serving.metrics import ServiceMetrics
+from serving.state import ServiceState
 
 
 @pytest.fixture
@@ -43,3 +46,18 @@ def test_an_answer_that_was_under_way_is_the_last_too() -> None:
         await PlainTextResponse("answered")(scope, receive, send)
 
     assert TestClient(LastAnswers(answering, draining)).get("/").headers["connection"] == "close"
+
+
+def test_what_cannot_be_closed_keeps_nothing_else_open() -> None:
+    closed: list[str] = []
+
+    def fails() -> None:
+        raise OSError("invented")
+
+    def nobody() -> Any:
+        raise AuditUnavailable("invented")
+
+    state = ServiceState(lambda: None, lambda: None, ServiceMetrics(), nobody)
+    state.closing.extend([lambda: closed.append("first"), fails, lambda: closed.append("last")])
+    state.close()
+    assert closed == ["last", "first"]

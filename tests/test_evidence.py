@@ -147,6 +147,32 @@ def test_a_checkpoint_regimen_with_a_class_no_arm_gave_is_not_covered() -> None:
     assert not EVIDENCE["checkpoint"].evaluate(batch(with_chemotherapy)).covered[0]
 
 
+def test_biomarkers_of_checkpoint_blockade_speak_whatever_is_given_beside_it() -> None:
+    case = {"histology": "GASTRIC", "therapy": {"agents": ["nivolumab", "fluorouracil", "oxaliplatin"]}}
+    deficient, proficient = ({**case, "mmr": {"ihc": status}} for status in ("deficient", "proficient"))
+    assert rate("checkpoint", deficient) > rate("checkpoint", case) > rate("checkpoint", proficient)
+
+
+def test_proficient_mismatch_repair_says_the_same_in_every_histology() -> None:
+    """What a histology is worth is worth in proficient tumours; deficiency is worth something of its own there."""
+    said = {}
+    for histology, agents in [
+        ("COAD", ["nivolumab"]),
+        ("SKCM", ["pembrolizumab", "lenvatinib"]),
+        ("STAD", ["oxaliplatin", "nivolumab"]),
+    ]:
+        cases = [
+            {"histology": histology, "therapy": {"agents": agents}, "mmr": {"ihc": status}}
+            for status in ("proficient", "deficient")
+        ]
+        names = [
+            {name for name, _, _ in EVIDENCE["checkpoint"].terms(batch(*cases), row) if "mmr" in name} for row in (0, 1)
+        ]
+        assert names[0] == {"biomarker:mmr proficient"}
+        said[histology] = names[1]
+    assert "biomarker_x_histology:mmr deficient in COAD" in said["COAD"]
+
+
 def test_an_unmatched_therapy_is_penalised() -> None:
     wild = [{"gene": "EGFR", "kind": "mutation", "status": "absent"}]
     case = {"histology": "LUAD", "prior_lines": 0, "therapy": {"agents": ["gefitinib"]}}

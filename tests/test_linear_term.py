@@ -198,7 +198,7 @@ def test_by_marginal_likelihood_what_says_nothing_is_shrunk_and_what_says_much_i
     matrix, columns, y = _two_groups()
     one = np.ones(len(y))
     found = marginal_settings(matrix, columns, y, one, None, LinearSettings(prior="marginal"))
-    assert set(found.group_penalty) == {"patient", "alterations", "histology"}
+    assert set(found.group_penalty) == {"patient", "alterations", "histology", *(c.name for c in columns)}
     assert found.group_penalty["alterations"] > 5 * found.group_penalty["patient"]
     assert found.group_penalty["histology"] < 0.5
     ours = fit_linear(matrix, columns, y, one, None, MARGINAL_PENALTY, found).term.coefficients
@@ -211,6 +211,24 @@ def test_a_feature_of_many_columns_is_a_pool_of_its_own_and_goes_before_its_grou
     matrix, columns, y = _two_groups()
     beside = [*columns[:-OWN_POOL], *(Column(c.name, c.feature, "alterations") for c in columns[-OWN_POOL:])]
     found = marginal_settings(matrix, beside, y, np.ones(len(y)), None, LinearSettings(prior="marginal"))
-    assert set(found.group_penalty) == {"patient", "alterations", "histology"}
+    assert set(found.group_penalty) == {"patient", "alterations", "histology", *(c.name for c in beside)}
     factors = factors_of(beside, found)
-    assert factors[-1] == found.group_penalty["histology"] < factors[1] == found.group_penalty["alterations"]
+    assert found.group_penalty["histology"] < found.group_penalty["alterations"]
+    assert factors[-OWN_POOL:].max() < factors[1:-OWN_POOL].min()
+    assert factors.tolist() == [found.group_penalty[column.name] for column in beside]
+
+
+def test_by_marginal_likelihood_what_lies_far_from_the_others_of_its_pool_is_shrunk_less():
+    rng = np.random.default_rng(7)
+    matrix = (rng.random((4_000, 12)) < 0.3).astype(float)
+    columns = [Column(f"level_{k}", "levels", "therapy") for k in range(12)]
+    y = (rng.random(4_000) < logistic(2.0 * matrix[:, 0] - 1.0)).astype(float)
+    found = marginal_settings(matrix, columns, y, np.ones(4_000), None, LinearSettings(prior="marginal"))
+    factors = factors_of(columns, found)
+    assert factors[0] < 0.2 * factors[1:].min()
+    of_pool = LinearSettings(group_penalty={"levels": found.group_penalty["levels"]})
+    ours, alike = (
+        fit_linear(matrix, columns, y, np.ones(4_000), None, MARGINAL_PENALTY, one).term.coefficients
+        for one in (found, of_pool)
+    )
+    assert abs(ours[0]) > abs(alike[0])

@@ -16,6 +16,7 @@ from serving.audit.auditor import Auditor
 from serving.errors import BodyTooSlow
 from serving.more_openapi import EXAMPLE_RANK
 from serving.openapi import EXAMPLE_CASE
+from serving.security import asgi
 from tests.audit_verdict import verdict_of
 from tests.guarded import assert_refused
 from tests.recorded_service import client, kinds_of, log, predictor  # noqa: F401  # fixtures among them
@@ -94,6 +95,26 @@ def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(BodyTooSlow) as refused:
         asyncio.run(asked.read_body(request))
     assert refused.value.http_status == 408
+
+
+def test_a_form_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def receive() -> Any:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(asgi, "LONGEST_BODY_S", 0.05)
+    with pytest.raises(BodyTooSlow):
+        asyncio.run(asgi.whole_body(receive, 100))
+
+
+def test_half_a_form_is_none() -> None:
+    came = [{"type": "http.request", "body": b"finding=agree&note=a", "more_body": True}, {"type": "http.disconnect"}]
+    messages = iter(came)
+
+    async def receive() -> Any:
+        return next(messages)
+
+    with pytest.raises(BodyTooSlow):
+        asyncio.run(asgi.whole_body(receive, 100))
 
 
 def test_the_metrics_tell_the_lag(client: TestClient) -> None:

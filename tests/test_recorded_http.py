@@ -21,7 +21,7 @@ from tests.audit_verdict import verdict_of
 from tests.cases import good_case
 from tests.guarded import assert_refused
 from tests.recorded_service import BOTH, client, key_of, kinds_of, log, predictor  # noqa: F401  # fixtures among them
-from tests.served_app import guarded_app
+from tests.served_app import SIGNED_IN, guarded_app
 
 
 @BOTH
@@ -76,6 +76,21 @@ def test_the_same_key_gives_the_same_answer_once(
     assert_refused(client.post(elsewhere, json=wanted, headers=once), 422, "idempotency_key_reused")
     assert client.post(path, json=body).content != first.content
     assert verdict_of(log).good
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/predict", EXAMPLE_CASE), ("/rank", {**EXAMPLE_RANK, "limit": 1})], ids=["predict", "rank"]
+)
+def test_a_repeated_key_is_answered_when_its_model_was_withdrawn(
+    predictor: Predictor, log: Auditor, tmp_path: Path, path: str, body: dict[str, Any]
+) -> None:
+    once = {**SIGNED_IN, "idempotency-key": "k-1"}
+    first = TestClient(guarded_app(predictor, ServiceMetrics(), tmp_path, log)).post(path, json=body, headers=once)
+    assert first.status_code == 200
+    left = Predictor({name: one for name, one in predictor.by_family.items() if name == "targeted"})
+    after = TestClient(guarded_app(left, ServiceMetrics(), tmp_path, log))
+    assert after.post(path, json=body, headers=once).content == first.content
+    assert after.post(path, json=body, headers=SIGNED_IN).content != first.content
 
 
 @BOTH

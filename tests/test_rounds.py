@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp
 from serving import rounds
 from serving.audit.auditor import Auditor
 from serving.audit.reading import Filter, listed
+from serving.audit.recorded import entries_of
 from serving.metrics import ServiceMetrics
 from serving.openapi import EXAMPLE_CASE
 from serving.predictor import Predictor
@@ -149,3 +151,101 @@ def test_a_closed_log_answers_nobody(app: ASGIApp, log: Auditor) -> None:
     answers = together(app, [EXAMPLE_CASE, OTHER])
     assert [one.status_code for one in answers] == [503, 503]
     assert {one.json()["error"]["code"] for one in answers} == {"audit_unavailable"}
+
+
+def test_who_is_given_up_before_its_record_is_written_is_followed_by_nobody(
+    app: ASGIApp, log: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed: list[str] = []
+    log.followers.append(lambda entries: followed.extend(str(one.case.case_id) for one in entries))
+    hand_over = log.hand_over
+
+    def slow(units: Any) -> None:
+        time.sleep(1.3)
+        hand_over(units)
+
+    monkeypatch.setattr(log, "hand_over", slow)
+
+    async def asked() -> list[int]:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://tests", headers=SIGNED_IN
+        ) as one:
+            late = one.post("/predict", json=EXAMPLE_CASE, headers={"prefer": "wait=1"})
+            patient = one.post("/predict", json=OTHER)
+            return [answer.status_code for answer in await asyncio.gather(late, patient)]
+
+    assert asyncio.run(asked()) == [504, 200]
+    assert kinds_of(log) == ["prediction"]
+    assert followed == ["other"]
+
+
+def test_a_follower_that_fails_keeps_no_recorded_answer_back(app: ASGIApp, log: Auditor) -> None:
+    def fails(entries: Any) -> None:
+        raise OSError("invented")
+
+    log.followers.append(fails)
+    assert [one.status_code for one in together(app, [EXAMPLE_CASE, OTHER])] == [200, 200]
+    assert [one.status_code for one in together(app, [OTHER], **{"idempotency-key": "k"})] == [200]
+    assert len(kinds_of(log)) == 3
+
+
+class Panic(BaseException):
+    """As libraries of Rust raise it: no ``Exception``."""
+
+
+def test_the_thread_outlives_a_panic(app: ASGIApp, predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def panics(cases: Any) -> Any:
+        raise Panic
+
+    with monkeypatch.context() as patched:
+        patched.setattr(predictor, "scored", panics)
+        assert [one.status_code for one in together(app, [EXAMPLE_CASE, OTHER])] == [500, 500]
+    assert together(app, [EXAMPLE_CASE])[0].status_code == 200
+
+
+def test_a_fault_of_wording_fails_one(app: ASGIApp, log: Auditor, monkeypatch: pytest.MonkeyPatch) -> None:
+
+    def faulty(placed: Any, scored: Any, asked: Any) -> Any:
+        if placed[0][1].case_id == "other":
+            raise KeyError("invented")
+        return entries_of(placed, scored, asked)
+
+    monkeypatch.setattr(rounds, "entries_of", faulty)
+    assert [one.status_code for one in together(app, [EXAMPLE_CASE, OTHER, TARGETED])] == [200, 500, 200]
+    assert len(kinds_of(log)) == 2
+
+
+def test_without_a_thread_the_next_request_tries_again(app: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+    refused: list[threading.Thread] = []
+
+    def none_left(thread: threading.Thread) -> None:
+        if thread.name == "rounds" and not refused:
+            refused.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+
+    async def asked() -> list[int]:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://tests", headers=SIGNED_IN
+        ) as one:
+            first = asyncio.create_task(one.post("/predict", json=EXAMPLE_CASE))
+            while not refused:
+                await asyncio.sleep(0.01)
+            second = await one.post("/predict", json=OTHER)
+            return [(await first).status_code, second.status_code]
+
+    assert asyncio.run(asked()) == [200, 200]
+
+
+def test_several_therapies_are_seen_in_escaped_letters_too(app: ASGIApp, sizes: list[int]) -> None:
+    several = {**EXAMPLE_CASE, "therapies": [EXAMPLE_CASE["therapy"], TARGETED["therapy"]]}
+    del several["therapy"]
+    escaped = json.dumps(several).replace('"therapies"', '"\\u0074herapies"').encode()
+    [answered] = together(app, [escaped])
+    assert answered.status_code == 200
+    assert len(answered.json()["answers"]) == 2
+    assert sizes == []

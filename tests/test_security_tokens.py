@@ -104,6 +104,12 @@ def test_a_right_token_has_the_roles_that_it_claims_and_its_issuer_may_give(toke
     assert tokens.caller(token(iss=HOOKS, roles=None, jti="1")).roles == {"predict"}
 
 
+def test_two_long_subjects_are_two_callers(tokens: Tokens) -> None:
+    names = {tokens.caller(token(sub="urn:hospital:" + "x" * 100 + end)).name for end in ("a", "b")}
+    assert len(names) == 2
+    assert max(map(len, names)) <= len(f"token:{ISSUER}#") + 80
+
+
 def test_a_listed_key_address_is_accepted_and_never_fetched(tokens: Tokens) -> None:
     assert tokens.caller(token({"jku": "https://login.hospital.example/jwks.json"})).by == "token"
 

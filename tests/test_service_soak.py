@@ -38,7 +38,7 @@ FLAT = 1.05
 CONNECTIONS = 6
 DIFFERENT_CASES = 20_000
 NEW_VARIANTS = 8
-"""Of each case: 160,000 in all, more than are remembered (65,536), so that each is new whenever it comes."""
+"""Of each case: 160,000 in all, more than are remembered (16,384), so that each is new whenever it comes."""
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from serving.audit.drafts import OnceRef
     from serving.audit.entries import Event, Once, PredictionEntry
     from serving.audit.reading import Row
+
+log = logging.getLogger("oncorespond.audit")
 
 PREDICTIONS = ("prediction", "shadow")
 
@@ -248,9 +251,12 @@ class Auditor:
         return self._writer.coming()
 
     def tell_followers(self, entries: Sequence[PredictionEntry]) -> None:
-        """Tell of predictions that have become durable."""
+        """Tell of predictions that have become durable; a follower's fault is its own, the answers are recorded."""
         for follower in self.followers:
-            follower(entries)
+            try:
+                follower(entries)
+            except Exception as fault:
+                log.error("follower_fault", extra={"fault": type(fault).__name__, "count": len(entries)})
 
     def prediction_row(self, prediction_id: str) -> Row:
         """Return the row of a prediction, its ciphertext included; UnknownPrediction else."""

@@ -200,7 +200,7 @@ class GroupCommit:
                     self._write([unit])
                 return
             self._fail(units, refusal)
-        except Exception as fault:  # the thread must live, and its callers must be told
+        except BaseException as fault:  # the thread must live, and its callers must be told; a library's panic too
             log.error("audit_fault %s", type(fault).__name__)
             self._fail(units, AuditUnavailable(f"the audit log failed ({type(fault).__name__})"))
         else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from serving.security.refusals import Unauthenticated
 from serving.security.routes import Caller
-from serving.security.tokens import LONGEST_TOKEN, issuer_named, use_up, verified_claims
+from serving.security.tokens import LONGEST_TOKEN, issuer_named, told_name, use_up, verified_claims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,9 +58,9 @@ class HookClients:
         if issuer is None:
             return None
         claims = verified_claims(token, issuer, [f"{self.public_url}{path}"], _REQUIRED)
-        use_up(claims, issuer, self.once)
         tenant = claims.get("tenant")
-        about = f"#{tenant[:80]}" if isinstance(tenant, str) else ""
+        about = f"#{told_name('tenant', tenant)}" if isinstance(tenant, str) else ""
+        use_up(claims, issuer, self.once)
         return Caller(f"token:{issuer.name}{about}", issuer.default_roles or issuer.roles, "token")
 
     def _issuer_of(self, token: str) -> Issuer | None:

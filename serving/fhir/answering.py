@@ -84,7 +84,8 @@ def ranked_answers(state: ServiceState, case: Case, limit: int, by: Asked) -> tu
         return cases, [entry["answer"] for entry in listed]
     # All abstain: the answers of the first say what is missing, each in words of its own.
     abstained = [read_case({**rest, "therapy": entry["therapy"]}) for entry in ranking["abstained"]["therapies"]]
-    again = replace(by, once=None)  # a repeated Idempotency-Key has given its ranking already
+    # The ranking has the Idempotency-Key; these have one of its own kind, which no caller can send.
+    again = replace(by, once=replace(by.once, key=f"{by.once.key}\0abstained") if by.once else None)
     return abstained, recorded_answers(state.ready_auditor(), state.ready_predictor(), abstained, again)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from serving.errors import BodyTooLarge, error_body
+from serving.errors import BodyTooLarge, BodyTooSlow, error_body
 from serving.security.refusals import TooManyRequests, Unauthenticated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from starlette.types import Message, Receive, Scope, Send
 
@@ -164,20 +165,34 @@ class BoundedBody:
 _MOST_DIGITS = 18
 
 
+LONGEST_BODY_S = 30.0
+"""Seconds for a body to arrive; 8 MB over a slow line take 10."""
+
+
 async def whole_body(receive: Receive, most_bytes: int) -> bytes:
     """Read a small body.
 
     Raises
     ------
-    BodyTooLarge
-        When it is longer.
+    BodyTooLarge, BodyTooSlow
+        When it is longer; when it does not come in time, or breaks off: half a form is none.
     """
-    bounded, parts = BoundedBody(receive, most_bytes), []
-    while True:
-        message = await bounded()
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
+    bounded = BoundedBody(receive, most_bytes)
+    try:
+        async with asyncio.timeout(LONGEST_BODY_S):
+            return b"".join([part async for part in _parts(bounded)])
+    except TimeoutError:
+        raise BodyTooSlow(f"the body did not come within {LONGEST_BODY_S:g} s") from None
+
+
+async def _parts(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BodyTooSlow("the body broke off")
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from serving.security.refusals import TooManyRequests
@@ -57,12 +58,14 @@ class Limiter:
         self._rate = rate
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._guard = Lock()  # tokens are looked at in threads, keys in the event loop
 
     def wait(self, name: str, cost: float = 1.0) -> float:
         """Take from a bucket and return 0, or return the seconds until there is enough in it and take nothing."""
-        level = self._level(name)
-        short = cost - level
-        self._put(name, level - cost if short <= 0 else level)
+        with self._guard:
+            level = self._level(name)
+            short = cost - level
+            self._put(name, level - cost if short <= 0 else level)
         return max(0.0, short / self._rate.per_second)
 
     def demand(self, name: str, words: str) -> None:

@@ -37,6 +37,9 @@ MOST_KEPT = 10_000
 LONGEST_JTI = 256
 """Characters of what makes a token the one that it is."""
 
+LONGEST_NAME = 80
+"""Characters of a subject or tenant as a caller is named by it."""
+
 _REQUIRED = ["iss", "sub", "aud", "exp", "iat"]
 _KEYS_IN_HEADER = ("jwk", "x5c", "x5u", "crit")
 """Header members that bring their own key or demand an extension; a token with one is refused."""
@@ -123,15 +126,32 @@ class Tokens:
             roles = frozenset(role for role in ROLES if role in asked) & issuer.roles
         else:
             raise Unauthenticated("the claim `roles` of this token is no list", cause="roles_unreadable")
-        subject = str(claims["sub"])[:80]
-        if not subject.isprintable():  # it stands in logs and in the database
-            raise Unauthenticated("the claim `sub` of this token is no plain text", cause="sub_unreadable")
-        return Caller(f"token:{issuer.name}#{subject}", roles, "token")
+        return Caller(f"token:{issuer.name}#{told_name('sub', str(claims['sub']))}", roles, "token")
 
     def _keep(self, digest: bytes, found: tuple[Caller, float]) -> None:
         self._kept[digest] = found
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
+
+
+def told_name(claim: str, text: str) -> str:
+    """Return what a caller is named by: a long text by its beginning and its hash, so that no two are one caller.
+
+    Raises
+    ------
+    Unauthenticated
+        When it is no plain text; it stands in logs and in the database.
+
+    Examples
+    --------
+    >>> told_name("sub", "ward-7"), told_name("sub", "x" * 81) == told_name("sub", "x" * 82)
+    ('ward-7', False)
+    """
+    if not text.isprintable():
+        raise Unauthenticated(f"the claim `{claim}` of this token is no plain text", cause=f"{claim}_unreadable")
+    if len(text) <= LONGEST_NAME:
+        return text
+    return f"{text[:56]}~{hashlib.sha256(text.encode()).hexdigest()[:23]}"
 
 
 def issuer_named(token: str) -> str:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from features.case import Case
-    from serving.rounds import Read
+    from serving.asking import Read
     from serving.state import ServiceState
 
     Answer = Callable[[ServiceState, Request, bytes], dict[str, Any]]

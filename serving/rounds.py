@@ -14,31 +14,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from serving.asked import IDEMPOTENCY_KEY, asked_of
+from serving.asking import Asking, answer_together, tried, wait_durable
 from serving.audit.group_commit import MOST_WAITED_S, too_slow
-from serving.audit.recorded import entries_of
 from serving.deadline import check_deadline, time_left_s
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from starlette.requests import Request
 
-    from features.case import Case
+    from serving.asking import Read
     from serving.audit.auditor import Auditor
-    from serving.audit.entries import PredictionEntry
-    from serving.audit.group_commit import Unit
-    from serving.audit.recorded import Asked
-    from serving.predictor import Predictor, Scored
     from serving.state import ServiceState
-
-    Read = Callable[[bytes], Case]
 
 log = logging.getLogger("oncorespond.serving")
 
@@ -59,31 +53,6 @@ MOST_BYTES = 64 * 1024
 """Of a body that is read in a round; a larger one would hold the others up."""
 
 
-@dataclass(eq=False)
-class _Asking:
-    """One request of a round, and what became of it."""
-
-    body: bytes
-    read: Read
-    asked: Asked
-    loop: asyncio.AbstractEventLoop
-    answer: asyncio.Future[bytes]
-    case: Case | None = None
-    entry: PredictionEntry | None = None
-    unit: Unit | None = None
-    given_up: bool = False
-    fault: BaseException | None = None
-
-    def settle(self) -> None:
-        """Tell the request, in its event loop, what became of it."""
-        if self.answer.done():
-            return
-        if self.fault is None and self.entry is not None:
-            self.answer.set_result(self.entry.text(self.entry.case.case_id))
-        else:
-            self.answer.set_exception(self.fault or RuntimeError("a round ended without an answer"))
-
-
 class Rounds:
     """Answers requests in rounds; what it returns is durable, and may be sent.
 
@@ -96,9 +65,9 @@ class Rounds:
     def __init__(self, state: ServiceState) -> None:
         self._state = state
         self._guard = threading.Lock()
-        self._waiting: list[_Asking] = []
+        self._waiting: list[Asking] = []
         self._looked_at = False
-        self._rounds: SimpleQueue[list[_Asking] | None] = SimpleQueue()
+        self._rounds: SimpleQueue[list[Asking] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     @staticmethod
@@ -121,7 +90,7 @@ class Rounds:
             Whatever ``read``, the predictor or the log say against it; DeadlineExceeded when its time is over.
         """
         loop = asyncio.get_running_loop()
-        one = _Asking(body, read, asked_of(request, body), loop, loop.create_future())
+        one = Asking(body, read, asked_of(request, body), loop, loop.create_future())
         check_deadline()
         with self._guard:
             self._waiting.append(one)
@@ -139,7 +108,7 @@ class Rounds:
             self._state.metrics.count_answers([one.entry.answer])
         return content
 
-    async def _late(self, one: _Asking) -> bytes:
+    async def _late(self, one: Asking) -> bytes:
         """Give a request up, unless its records are being written: what is recorded as answered is answered."""
         with self._guard:
             one.given_up = one.unit is None or one.unit.done.cancel()
@@ -210,64 +179,21 @@ class Rounds:
                 self._looked_at = False
                 self._look_soon()
 
-    def _round(self, present: Sequence[_Asking]) -> None:
+    def _round(self, present: Sequence[Asking]) -> None:
         predictor, auditor = self._state.ready_predictor(), self._state.ready_auditor()
-        read = [one for one in present if not one.given_up and _tried(one, lambda one: _read(one, predictor))]
-        _answer([one for one in read if not one.given_up], predictor)
+        read = [one for one in present if not one.given_up and tried(one, lambda one: read_case_of(one, predictor))]
+        answer_together([one for one in read if not one.given_up], predictor)
         self._record([one for one in read if one.entry is not None], auditor)
 
-    def _record(self, answered: Sequence[_Asking], auditor: Auditor) -> None:
-        sealed = [one for one in answered if not one.given_up and _tried(one, lambda one: self._seal(one, auditor))]
+    def _record(self, answered: Sequence[Asking], auditor: Auditor) -> None:
+        sealed = [one for one in answered if not one.given_up and tried(one, lambda one: self._seal(one, auditor))]
         auditor.hand_over([one.unit for one in sealed if one.unit is not None])
+        durable = partial(wait_durable, until=time.monotonic() + MOST_WAITED_S)
         for one in sealed:
-            if one.unit is not None and one.entry is not None and _tried(one, _durable):
+            if one.unit is not None and one.entry is not None and tried(one, durable):
                 auditor.tell_followers([one.entry])
 
-    def _seal(self, one: _Asking, auditor: Auditor) -> None:
+    def _seal(self, one: Asking, auditor: Auditor) -> None:
         unit = auditor.unit_of([one.entry] if one.entry else [])
         with self._guard:
             one.unit = None if one.given_up else unit
-
-
-def _tried(one: _Asking, work: Callable[[_Asking], None]) -> bool:
-    """Do something for one request; should it fail, that is the answer of this one alone."""
-    try:
-        work(one)
-    except Exception as fault:
-        one.fault = fault
-        return False
-    return True
-
-
-def _read(one: _Asking, predictor: Predictor) -> None:
-    one.case = one.read(one.body)
-    predictor.model_for(one.case)
-
-
-def _answer(asking: Sequence[_Asking], predictor: Predictor) -> None:
-    """Score the cases of all; should that fail, those of each request alone, so that only one fails."""
-    try:
-        scored = predictor.scored([one.case for one in asking if one.case is not None])
-    except Exception as fault:
-        for one in asking:
-            if len(asking) > 1:
-                _answer([one], predictor)
-            else:
-                one.fault = fault
-        return
-    for one, answer in zip(asking, scored, strict=True):
-        _tried(one, partial(_worded, answer=answer))
-
-
-def _worded(one: _Asking, answer: Scored) -> None:
-    if one.case is not None:
-        [one.entry] = entries_of([(0, one.case)], [answer], one.asked)
-
-
-def _durable(one: _Asking) -> None:
-    """Wait until the records of one request are durable; CancelledError for one that was given up: it has none."""
-    if one.unit is not None:
-        try:
-            one.unit.done.result(timeout=MOST_WAITED_S)
-        except TimeoutError:
-            raise too_slow() from None

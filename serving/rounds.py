@@ -21,7 +21,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from serving.asked import IDEMPOTENCY_KEY, asked_of
-from serving.asking import Asking, answer_together, tried, wait_durable
+from serving.asking import Asking, answer_together, read_case_of, tried, wait_durable
 from serving.audit.group_commit import MOST_WAITED_S, too_slow
 from serving.deadline import check_deadline, time_left_s
 

@@ -15,7 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
-from serving import rounds
+from serving import asking, rounds
 from serving.audit.auditor import Auditor
 from serving.audit.reading import Filter, listed
 from serving.audit.recorded import entries_of
@@ -210,7 +210,7 @@ def test_a_fault_of_wording_fails_one(app: ASGIApp, log: Auditor, monkeypatch: p
             raise KeyError("invented")
         return entries_of(placed, scored, asked)
 
-    monkeypatch.setattr(rounds, "entries_of", faulty)
+    monkeypatch.setattr(asking, "entries_of", faulty)
     assert [one.status_code for one in together(app, [EXAMPLE_CASE, OTHER, TARGETED])] == [200, 500, 200]
     assert len(kinds_of(log)) == 2
 

@@ -140,6 +140,17 @@ def test_a_review_is_a_further_record_and_the_chain_still_verifies(site: Site) -
     assert verify(site.auditor.database, site.auditor.keys.verifying).good
 
 
+def test_a_form_that_is_sent_twice_is_one_review(site: Site) -> None:
+    client, token = site.signed_in()
+    form = re.search(r'name="form" value="([0-9a-f-]{36})"', client.get(case_of(site, 2)).text)
+    assert form is not None
+    sent = {"finding": "agree", "csrf_token": token, "form": form[1]}
+    before = len(site.auditor.lookup(site.ids[2]).later)
+    assert [client.post(case_of(site, 2) + "/review", data=sent).status_code for _ in range(2)] == [303, 303]
+    assert len(site.auditor.lookup(site.ids[2]).later) == before + 1
+    assert client.post(case_of(site, 2) + "/review", data={**sent, "finding": "query"}).status_code == 422
+
+
 FORGED: tuple[tuple[str, dict[str, str], dict[str, str], int], ...] = (
     ("without a token", {}, {}, 403),
     ("with a made-up token", {"csrf_token": "0" * 64}, {}, 403),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from features.errors import Refusal
-from serving.audit.entries import read_event
+from serving.audit.entries import Once, read_event
 from serving.audit.refusals import ErasedRecord, UnknownPrediction
 from serving.audit.replay import Artefacts, replayed
+from serving.identifiers import new_id
 from serving.pages.alike import alike
 from serving.pages.case_view import (
     alterations_of,
@@ -103,13 +106,26 @@ def review(visit: Visit) -> Response:
     logged = logged_prediction(visit)
     given = {name: visit.form[name] for name in ("finding", "reason", "note") if name in visit.form}
     try:
-        visit.auditor.record_event(logged.row["record_id"], read_event("review", given), visit.caller.name)
+        event, name = read_event("review", given), logged.row["record_id"]
+        visit.auditor.record_event(name, event, visit.caller.name, _once(visit, name, given))
     except Refusal as refusal:
         if refusal.http_status != UNREADABLE:
             raise
         return _shown(visit, logged, refused=refusal, given=given)
     return visit.go(f"/audit/predictions/{logged.row['record_id']}?reviewed={given['finding']}#review")
 
+
+def _once(visit: Visit, record_id: str, given: Mapping[str, str]) -> Once | None:
+    """Return the key of the form that was sent: sent twice (a double click, a reload), it is one review."""
+    form, caller = visit.form.get("form", ""), visit.caller.name
+    if not FORM.fullmatch(form):
+        return None
+    content = "\0".join((record_id, *(f"{name}={given[name]}" for name in sorted(given))))
+    return Once(f"review:{form}", caller, hashlib.sha256(content.encode()).hexdigest())
+
+
+FORM = re.compile(r"[0-9a-f-]{36}")
+"""Of the id that each form carries."""
 
 UNREADABLE = 422
 
@@ -153,6 +169,7 @@ def _shown(
         just_reviewed=visit.asked.get("reviewed") in {one for one, _, _ in VERDICTS},
         verdicts=VERDICTS,
         review_reasons=REASONS,
+        form=new_id(),
     )
 
 

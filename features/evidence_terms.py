@@ -55,6 +55,9 @@ POOL_OF_KIND: Mapping[str, str] = {
 REFERENCE_CLASS = "pd1_pdl1"
 """The class of most checkpoint arms: what a histology is worth is worth under it; the other classes have their own."""
 
+REFERENCE_BIOMARKER = "mmr proficient"
+"""19 of 20 tumours are: what a histology is worth is worth in these, and deficiency has its own there."""
+
 RECEPTOR_KINASES = frozenset({"ALK", "EGFR", "ERBB2", "MET", "NTRK1", "NTRK2", "NTRK3", "RET", "ROS1"})
 """Drivers of tumours with few mutations: IMMUNOTARGET, Ann Oncol 2019 (PMID 31125062)."""
 
@@ -87,10 +90,14 @@ def terms_of(profile: Profile) -> Mapping[str, float]:
 def terms_without_evidence(profile: Profile) -> Mapping[str, float]:
     """Return the terms of a profile whose regimen no arm speaks to: its histology and line, and no match.
 
-    A matched therapy without evidence gets no uplift over its histology (SHIVA's lesson, PMID 26342236).
+    A matched therapy without evidence gets no uplift over its histology (SHIVA's lesson, PMID 26342236). Beside a
+    checkpoint inhibitor in a class that no arm gave (with chemotherapy), the biomarkers of checkpoint blockade speak
+    all the same: they are not about its partner.
     """
-    if family_of(profile) != "targeted":
-        return dict(_setting(profile))
+    family = family_of(profile)
+    if family != "targeted":
+        biomarkers = _biomarkers(profile) if family == "checkpoint" else ()
+        return {**dict(_setting(profile)), **{f"biomarker:{level}": share for level, share in biomarkers}}
     facts = regimen(profile.regimen)
     return {**dict(_setting(profile)), "match:none": 1.0, **dict(_resistant(profile, match_of(profile, facts), facts))}
 
@@ -141,7 +148,10 @@ def _checkpoint(profile: Profile, facts: RegimenFacts) -> Iterator[tuple[str, fl
     levels = dict(_biomarkers(profile))
     yield from ((f"biomarker:{level}", share) for level, share in levels.items())
     yield from (
-        (f"biomarker_x_histology:{level} in {code}", s) for level, s in sorted(levels.items()) for code in where
+        (f"biomarker_x_histology:{level} in {code}", s)
+        for level, s in sorted(levels.items())
+        if level != REFERENCE_BIOMARKER
+        for code in where
     )
     yield from _ones("class", {facts.therapy_class, *facts.parts})
     yield from _ones("agent", facts.agents)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.declared_signs import declared_signs
 from models.linear import LinearTerm
 from models.prior_variance import prior_variances
 from models.ridge import fit_ridge
@@ -101,7 +102,9 @@ def fit_linear(
     Notes
     -----
     A negative weight of evidence would turn published arms into evidence for their opposite; it is refitted without
-    the column and the weight is 0. The sign rule is a prior, stated here and shown in the card.
+    the column and the weight is 0. The sign rule is a prior, stated here and shown in the card. The coefficients of the
+    groups in ``settings.signs`` keep their declared signs alike (:mod:`models.declared_signs`); one that is held at 0
+    keeps its share of the covariance.
     """
     empty = scaling(matrix, columns, weight, penalty)
     standardised = empty.standardised(matrix)
@@ -110,7 +113,8 @@ def fit_linear(
     penalties = factors_of(columns, settings) * penalty
     believed = believed_penalties(design, live, columns, y, weight, evidence, settings)
     both = np.stack([penalties[live], believed[live]]) * alike(design)
-    beta, root, found = _with_evidence(design, y, weight, evidence, both, penalty)
+    signs = declared_signs(columns, settings)[live]
+    beta, root, found = _with_evidence(design, y, weight, evidence, both, penalty, signs)
     coefficients = np.zeros(len(columns))
     coefficients[live] = beta[1:]
     never = np.flatnonzero(_never_positive(matrix, columns))
@@ -171,7 +175,7 @@ def _of_indicators(columns: Sequence[Column], settings: LinearSettings) -> Float
 
 
 def factors_of(columns: Sequence[Column], settings: LinearSettings) -> FloatArray:
-    """Return the factor on the penalty of each column: its feature's or group's, and that of missing indicators.
+    """Return the factor on the penalty of each column: its own, its feature's or group's, and missing indicators'.
 
     Examples
     --------
@@ -182,7 +186,9 @@ def factors_of(columns: Sequence[Column], settings: LinearSettings) -> FloatArra
     [0.5, 5.0]
     """
     given = settings.group_penalty
-    of_group = np.array([given.get(column.feature, given.get(column.group, 1.0)) for column in columns])
+    of_group = np.array(
+        [given.get(c.name, given.get(c.feature, given.get(c.group, 1.0))) for c in columns], dtype=np.float64
+    )
     return np.asarray(_of_indicators(columns, settings) * of_group)
 
 
@@ -242,35 +248,40 @@ def _with_evidence(
     evidence: FloatArray | None,
     penalties: FloatArray,
     penalty: float,
+    signs: IntArray,
 ) -> tuple[FloatArray, FloatArray, float]:
     """Return (intercept at mean evidence, coefficients), root of the covariance of (coefficients, w), and w.
 
     ``penalties`` has shape (2, k): those of the fit, and those of the covariance.
     """
     if evidence is None:
-        return _fixed_weight(design, y, weight, penalties, 0.0, 0.0)
+        return _fixed_weight(design, y, weight, penalties, signs, 0.0, 0.0)
     mean = float(np.average(evidence, weights=weight))
     spread = float(np.sqrt(np.average((evidence - mean) ** 2, weights=weight)))
     if spread < NO_SPREAD:
-        return _fixed_weight(design, y, weight, penalties, 1.0, UNLEARNED_WEIGHT_SD)
+        return _fixed_weight(design, y, weight, penalties, signs, 1.0, UNLEARNED_WEIGHT_SD)
     per_unit = EVIDENCE_SCALE / spread
-    beta, root = fit_ridge(
-        np.column_stack([design, (evidence - mean) * per_unit]),
-        y,
-        weight,
-        *np.column_stack([penalties, [penalty, penalty]]),
-    )
+    fitted, believed = np.column_stack([penalties, [penalty, penalty]])
+    varied = np.column_stack([design, (evidence - mean) * per_unit])
+    beta, root = fit_ridge(varied, y, weight, fitted, believed, np.append(signs, 0))
     if beta[-1] < 0:
-        return _fixed_weight(design, y, weight, penalties, 0.0, 0.0)
+        return _fixed_weight(design, y, weight, penalties, signs, 0.0, 0.0)
     root[-1] *= per_unit
     return beta[:-1], root, float(beta[-1] * per_unit)
 
 
 def _fixed_weight(
-    design: FloatArray, y: FloatArray, weight: FloatArray, penalties: FloatArray, found: float, sd: float
+    design: FloatArray,
+    y: FloatArray,
+    weight: FloatArray,
+    penalties: FloatArray,
+    signs: IntArray,
+    found: float,
+    sd: float,
 ) -> tuple[FloatArray, FloatArray, float]:
     """Return a fit whose weight of evidence was not learned, its uncertainty in a row of its own."""
-    beta, root = fit_ridge(design, y, weight, *penalties)
+    fitted, believed = penalties
+    beta, root = fit_ridge(design, y, weight, fitted, believed, signs)
     k = penalties.shape[1]
     wider = np.zeros((k + 1, k + 1))
     wider[:k, :k] = root

@@ -1,7 +1,8 @@
 """Prior variances from the marginal likelihood in place of a search: setting ``prior: marginal`` of the linear term.
 
-What a group of coefficients may do is one number, and the training cases say it (:mod:`models.prior_variance`), so no
-grid of penalties is tried out of fold. A pool in which nothing is found is shrunk until it says next to nothing.
+How far a group of coefficients strays is one number, and the training cases say it (:mod:`models.prior_variance`), so
+no grid of penalties is tried out of fold. Its prior has heavy tails: one that lies far from nought is shrunk less. A
+pool in which nothing is found is shrunk until it says next to nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from models.linear_fit import live_columns, pooled_variances, scaling
+import numpy as np
+
+from models.linear_fit import alike, live_columns, missing_indicators, scaling
+from models.prior_variance import own_variances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +39,10 @@ def marginal_settings(
     evidence: FloatArray | None,
     settings: LinearSettings,
 ) -> LinearSettings:
-    """Return the settings with each pool's factor from its marginal likelihood, relative to :data:`MARGINAL_PENALTY`.
+    """Return the settings with the factor of each live column, by its name, relative to :data:`MARGINAL_PENALTY`.
 
-    A feature of many columns is a pool of its own (:data:`OWN_POOL`), the others of a group are one together. A pool in
-    which nothing is found is shrunk until it says next to nothing; one with large effects is left free.
+    A feature of many columns is a pool of its own (:data:`OWN_POOL`), the others of a group are one together; a column
+    that did not vary in training has its pool's factor, by the pool's name.
 
     Examples
     --------
@@ -57,5 +61,13 @@ def marginal_settings(
     live = live_columns(standardised)
     sizes = Counter(columns[place].feature for place in live.tolist())
     pools = [column.feature if sizes[column.feature] >= OWN_POOL else column.group for column in columns]
-    found = pooled_variances(standardised[:, live], live, pools, columns, y, weight, evidence, settings)
-    return replace(settings, group_penalty={name: 1.0 / (MARGINAL_PENALTY * one) for name, one in found.items()})
+    numbers = {name: place for place, name in enumerate(sorted(set(pools)))}
+    group = np.array([numbers[pool] for pool in pools], dtype=np.int64)
+    design = standardised[:, live]
+    factor = np.where(missing_indicators(columns), settings.missing_penalty, 1.0)[live] * alike(design)
+    from_mean = np.zeros(len(y)) if evidence is None else evidence - np.average(evidence, weights=weight)
+    varied = np.column_stack([design, from_mean])
+    found, own = own_variances(varied, y, weight, group[live], factor, len(numbers))
+    names = [*numbers, *(columns[place].name for place in live.tolist())]
+    variances = dict(zip(names, [*found.tolist(), *own.tolist()], strict=True))
+    return replace(settings, group_penalty={name: 1.0 / (MARGINAL_PENALTY * one) for name, one in variances.items()})

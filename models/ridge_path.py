@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from models.declared_signs import declared_signs, next_held
 from models.inputs import log_loss, logistic
-from models.linear_fit import EVIDENCE_SCALE, NO_SPREAD, LinearFit, factors_of, live_columns, scaling
+from models.linear_fit import EVIDENCE_SCALE, NO_SPREAD, LinearFit, alike, factors_of, live_columns, scaling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from features.contract import Column
-    from models.inputs import FloatArray, IntArray
+    from models.inputs import BoolArray, FloatArray, IntArray
     from models.settings import LinearSettings
 
 TOLERANCE = 1e-10
@@ -54,8 +55,10 @@ class RidgePath:
         self._scaled = scaling(matrix, columns, weight, 0.0)
         standardised = self._scaled.standardised(matrix)
         self._live = live_columns(standardised)
-        first, self._member = merged(standardised[:, self._live])
-        parts = [np.ones((len(y), 1)), standardised[:, self._live[first]]]
+        design = standardised[:, self._live]
+        self._alike = alike(design)
+        self._first, self._member = merged(design, [columns[place].expected_sign for place in self._live])
+        parts = [np.ones((len(y), 1)), design[:, self._first]]
         self._mean, self._per_unit = 0.0, 0.0
         self._flat_evidence = evidence is not None
         if evidence is not None:
@@ -69,51 +72,66 @@ class RidgePath:
 
     def fit(self, penalty: float, settings: LinearSettings) -> LinearFit:
         """Return the fit under one penalty; its covariance is left out (shape (0, 0))."""
-        penalties = penalty * factors_of(self._columns, settings)[self._live]
+        penalties = penalty * factors_of(self._columns, settings)[self._live] * self._alike
         together = 1.0 / np.bincount(self._member, weights=1.0 / penalties)
-        together *= np.bincount(self._member)
-        beta, found = self._solved(together, penalty)
-        share = (together / np.bincount(self._member))[self._member] / penalties
+        beta, found = self._solved(together, penalty, declared_signs(self._columns, settings)[self._live[self._first]])
         coefficients = np.zeros(len(self._columns))
-        coefficients[self._live] = beta[1:][self._member] * share
+        coefficients[self._live] = beta[1:][self._member] * together[self._member] / penalties
         term = replace(self._scaled, coefficients=coefficients, penalty=penalty)
         return LinearFit(term, float(beta[0]) - found * self._mean, found, np.zeros((0, 0)))
 
-    def _solved(self, penalties: FloatArray, penalty: float) -> tuple[FloatArray, float]:
+    def _solved(self, penalties: FloatArray, penalty: float, signs: IntArray) -> tuple[FloatArray, float]:
         """Return (intercept at mean evidence, merged coefficients) and the weight of evidence."""
-        ridge = np.append(0.0, penalties)
+        ridge, signs = np.append(0.0, penalties), np.append(0, signs)
         if not self._per_unit:
-            return self._descent.to(ridge), 1.0 if self._flat_evidence else 0.0
-        beta = self._descent.to(np.append(ridge, penalty))
+            return self._descent.to(ridge, signs), 1.0 if self._flat_evidence else 0.0
+        beta = self._descent.to(np.append(ridge, penalty), np.append(signs, 0))
         if beta[-1] >= 0:
             return beta[:-1], float(beta[-1] * self._per_unit)
         if self._without is None:
             self._without = Descent(self._descent.design[:, :-1], self._y, self._weight)
-        return self._without.to(ridge), 0.0
+        return self._without.to(ridge, signs), 0.0
 
 
 class Descent:
-    """Newton's method on one design, its start and its curvature kept from fit to fit."""
+    """Newton's method on one design, its start, curvature and held columns kept from fit to fit."""
 
     def __init__(self, design: FloatArray, y: FloatArray, weight: FloatArray) -> None:
         self.design, self._y, self._weight = np.ascontiguousarray(design), y, weight
         self._beta = np.zeros(design.shape[1])
+        self._held = np.zeros(design.shape[1], dtype=np.bool_)
         self._curved: FloatArray | None = None
 
-    def to(self, ridge: FloatArray) -> FloatArray:
-        """Return the coefficients under a ridge, shape (k,); the first one is the intercept."""
+    def to(self, ridge: FloatArray, signs: IntArray) -> FloatArray:
+        """Return the coefficients under a ridge that keep their signs, shape (k,); the first one is the intercept."""
+        refits, after = 0, self._held & (signs != 0)
+        while True:
+            self._hold(after)
+            pull = self._descended(ridge) / float(self._weight.sum())
+            after = next_held(self._held, self._beta, pull, signs, refits)
+            if np.array_equal(after, self._held):
+                return self._beta
+            refits += 1
+
+    def _hold(self, held: BoolArray) -> None:
+        self._held = held
+        self._beta = np.where(held, 0.0, self._beta)
+
+    def _descended(self, ridge: FloatArray) -> FloatArray:
+        """Descend to the best coefficients, held ones at 0; return the whole gradient there."""
         beta, size = self._beta, TOLERANCE * float(self._weight.sum())
         loss, gradient, p = self._at(beta, ridge)
         factor = self._factor(ridge, p, anew=False)
         for _ in range(STEPS):
-            before = float(np.abs(gradient).max())
+            free = np.where(self._held, 0.0, gradient)
+            before = float(np.abs(free).max())
             if before <= size:
                 break
-            beta, loss, gradient, p, halved = self._stepped(beta, cho_solve(factor, gradient), ridge, loss)
-            if halved or float(np.abs(gradient).max()) > SLOW * before:
+            beta, loss, gradient, p, halved = self._stepped(beta, cho_solve(factor, free), ridge, loss)
+            if halved or float(np.abs(gradient[~self._held]).max()) > SLOW * before:
                 factor = self._factor(ridge, p, anew=True)
         self._beta = beta
-        return beta
+        return gradient
 
     def _at(self, beta: FloatArray, ridge: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         log_odds = self.design @ beta
@@ -128,6 +146,8 @@ class Descent:
             self._curved = root.T @ root
         curved = self._curved.copy()
         curved[np.diag_indices_from(curved)] += ridge
+        curved[self._held], curved[:, self._held] = 0.0, 0.0  # a held column neither moves nor moves others
+        curved[self._held, self._held] = 1.0
         factor: tuple[FloatArray, bool] = cho_factor(curved, check_finite=False)
         return factor
 
@@ -144,23 +164,23 @@ class Descent:
             share /= 2
 
 
-def merged(design: FloatArray) -> tuple[IntArray, IntArray]:
-    """Return the first of each set of equal columns, and for every column the place of its set.
+def merged(design: FloatArray, signs: Sequence[int]) -> tuple[IntArray, IntArray]:
+    """Return the first of each set of columns of the same values and sign, and for every one the place of its set.
 
     Equal columns with penalties ``p_i`` and coefficients ``b_i`` act as one with the coefficient ``B = sum b_i``; at
     the optimum ``b_i`` is proportional to ``1 / p_i``, so the one has the penalty ``1 / sum(1 / p_i)``.
 
     Examples
     --------
-    >>> first, member = merged(np.array([[0.0, 1.0, 0.0], [1.0, 1.0, 1.0]]))
+    >>> first, member = merged(np.array([[0.0, 1.0, 0.0], [1.0, 1.0, 1.0]]), [0, 0, 0])
     >>> first.tolist(), member.tolist()
     ([0, 1], [0, 1, 0])
     """
-    places: dict[bytes, int] = {}
+    places: dict[tuple[bytes, int], int] = {}
     first: list[int] = []
     member: list[int] = []
-    for j, column in enumerate(np.ascontiguousarray(design.T)):
-        content = column.tobytes()
+    for j, (column, sign) in enumerate(zip(np.ascontiguousarray(design.T), signs, strict=True)):
+        content = (column.tobytes(), sign)
         if content not in places:
             places[content] = len(first)
             first.append(j)

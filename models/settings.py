@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints
 
+from features.contract import Group  # noqa: TC001  # read at run time: settings are checked against their type hints
 from features.errors import Refusal
 from features.vocabulary import nearest
 
@@ -48,6 +49,9 @@ class LinearSettings:
         Groups whose factor is chosen by cross-validated log loss too, one after the other: tumours differ by more than
         two patients' albumin does, and most of some forty alterations do next to nothing. In resampling it lowered the
         log loss on real patients (0.5380 to 0.5367, 10 x 5 folds) and on small and large synthetic cohorts.
+    signs
+        Groups whose coefficients keep the sign declared of their column (:mod:`models.declared_signs`); none: every
+        coefficient is free, and an answer warns where one lies against its sign.
     """
 
     on: bool = True
@@ -57,6 +61,7 @@ class LinearSettings:
     missing_penalty: float = 30.0
     tuned_groups: tuple[str, ...] = ("histology", "therapy", "alterations", "patient", "prior_lines")
     factors: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
+    signs: tuple[Group, ...] = ()
 
 
 @dataclass(frozen=True)

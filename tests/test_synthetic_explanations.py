@@ -3,12 +3,12 @@
 How the two are compared, like with like: :mod:`training.explained_truth`.
 
 What comes out with 20,000 complete cases (seed 101, on which choices were made): checkpoint Spearman 0.99 patient, 0.96
-earlier lines, 0.95 histology, 0.91 burden, 0.68 alterations, 0.57 therapy, 0.30 mismatch repair; targeted 0.99 patient,
-0.96 earlier lines, 0.87 therapy and alterations, 0.81 histology. Seed 201, which is judged here: 0.760 and 0.897 on
-average, and 0.9 was asked for. The low ones are groups whose true term is the same for most cases (98 of 100 are not
-deficient; two in three carry no marker that matters): a rank correlation then counts how a small contribution varies
-among cases that truly do not differ. Both correlations are held here, at what a tenth of the cases reaches, and the bar
-of 0.9 is an expected failure.
+earlier lines, 0.95 histology, 0.93 burden, 0.81 mismatch repair, 0.69 alterations, 0.58 therapy. Seed 201, which is
+judged here: checkpoint 0.841 and targeted 0.901 on average, and 0.9 was asked for. The low ones are groups whose true
+term is the same for most cases (two in three carry no marker that matters), where a rank correlation counts how a small
+contribution varies among cases that truly do not differ, and therapy, where the truth has class within tissue and the
+checkpoint model the class alone. Both correlations are held here, at what a tenth of the cases reaches, and the bar of
+0.9 is an expected failure for checkpoint.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def found(family: Any, n: int) -> Mapping[str, Agreement]:
 @pytest.mark.parametrize("family", ["checkpoint", "targeted"])
 def test_contributions_follow_the_true_terms(family: str) -> None:
     agreed = found(family, SMALL)
-    assert np.mean([one.rank for one in agreed.values()]) >= {"checkpoint": 0.6, "targeted": 0.8}[family]
+    assert np.mean([one.rank for one in agreed.values()]) >= {"checkpoint": 0.7, "targeted": 0.8}[family]
     assert np.mean([one.linear for one in agreed.values()]) >= 0.7
     assert min(agreed["patient"]) >= 0.85
     assert agreed["prior_lines"].rank >= 0.85
@@ -63,9 +63,10 @@ def test_the_shared_out_evidence_is_the_whole_evidence() -> None:
     "family",
     [
         pytest.param(
-            "checkpoint", marks=pytest.mark.xfail(reason="0.760: most cases truly do not differ", strict=True)
+            "checkpoint",
+            marks=pytest.mark.xfail(reason="0.841: most carry no marker, class is not within tissue", strict=True),
         ),
-        pytest.param("targeted", marks=pytest.mark.xfail(reason="0.897, missed by a hair", strict=False)),
+        "targeted",  # 0.901: by a hair
     ],
 )
 def test_rank_correlation_reaches_the_bar_of_issue_4(family: str) -> None:

@@ -28,6 +28,7 @@ from features.table import FeatureTable
 from models.boosted import BoostedTerm
 from models.boosted_fit import parameters, preset
 from models.calibration import fit_calibration
+from models.declared_signs import declared_signs, next_held
 from models.evidence import EvidenceTerm
 from models.inputs import Inputs
 from models.linear import LinearTerm
@@ -40,7 +41,7 @@ from training import distributed_parts as parts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.inputs import FloatArray
+    from models.inputs import FloatArray, IntArray
     from models.response import EvidenceLike, ResponseModel
     from models.settings import ResponseSettings
     from training.distributed_parts import Features, Partition
@@ -181,14 +182,32 @@ def _names(batch: Any) -> list[tuple[str | None, str | None]]:
 def solved(client: Any, kept: Sequence[Any], sample: ResponseModel, settings: ResponseSettings) -> Linear:
     """Solve the ridge by Newton's method on sums over partitions; evidence is one more, hardly penalised column."""
     columns = sample.table.columns
-    centre, scale = scaling_of(_summed(client, parts.moments, kept), [c.unit == "flag" for c in columns])
+    moments = _summed(client, parts.moments, kept)
+    centre, scale = scaling_of(moments, [c.unit == "flag" for c in columns])
     start = Linear(centre, scale, np.zeros(len(columns) + 2))
     if sample.terms.linear is None:  # switched off: evidence stands alone, with weight 1
         start.beta[[0, -1]] = (0.0, 0.0) if sample.evidence is None else (centre[-1], scale[-1])
         return start
     penalty = sample.terms.linear.penalty
     ridge = np.concatenate([[0.0], factors_of(columns, settings.linear) * penalty, [penalty]])
-    return _newton(client, kept, start, ridge)
+    signs = np.concatenate([[0], declared_signs(columns, settings.linear), [0]])
+    return _signed(client, kept, start, ridge, signs, float(moments[0, -1]))
+
+
+def _signed(
+    client: Any, kept: Sequence[Any], start: Linear, ridge: FloatArray, signs: IntArray, cases: float
+) -> Linear:
+    """Solve with the coefficients that lie against their declared sign held at 0 (:mod:`models.declared_signs`)."""
+    held, refits = np.zeros(len(ridge), dtype=np.bool_), 0
+    while True:
+        found = _newton(client, kept, start, np.where(held, np.inf, ridge))
+        if not signs.any():
+            return found
+        pull = _summed(client, parts.curvature, kept, found.centre, found.scale, found.beta)[:, -1] / cases
+        after = next_held(held, found.beta, pull, signs, refits)
+        if np.array_equal(after, held):
+            return found
+        held, refits = after, refits + 1
 
 
 def _newton(client: Any, kept: Sequence[Any], start: Linear, ridge: FloatArray) -> Linear:

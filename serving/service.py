@@ -51,8 +51,8 @@ AFTER_DEADLINE_S = 30.0
 """Seconds after our own deadline at which BentoML gives a request up: never, unless something hangs."""
 
 COLLECTED_AFTER = (50_000, 20, 50)
-"""Objects after which the collector looks for cycles. An answer is some 2,000 objects that end without it; to look after
-every 700, as Python does by default, takes a fifth of an answer's CPU (measured)."""
+"""Objects after which the collector looks for cycles. An answer is some 2,000 objects that end without it; to look
+after every 700, as Python does by default, takes a fifth of an answer's CPU (measured)."""
 
 _worker: list[Worker] = []
 """The one worker of this process; empty until its models are loaded, its log is open and its door stands."""

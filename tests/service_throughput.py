@@ -2,8 +2,8 @@
 
 ``python -m tests.service_throughput FOLDER [--count 2000] [--single 1000] [--no-mlflow] [--json]``. The artefact is
 ``tests/bench_artefact.py``; the load comes from a second process over 16 kept connections (``tests/http_load.py``).
-The no-op stands behind the same door, reads the same body as JSON and as a case, at once, without a thread, and answers 2 KB
-that are fixed; it exists in this harness alone. ``service`` is `oncorespond serve --workers 1` as people start it.
+The no-op stands behind the same door, reads the same body as JSON and as a case, at once, without a thread, and answers
+2 KB that are fixed; it exists in this harness alone. ``service`` is `oncorespond serve --workers 1` as people start it.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from serving.pages.calibration_figures import (
     calibrated,
     counted,
     reliability_bins,
-    wilson,
 )
+from serving.pages.scales import wilson
 
 
 def invented(n: int, shift: float = 0.0, slope: float = 1.0, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:

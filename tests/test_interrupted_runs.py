@@ -119,9 +119,12 @@ def test_control_c_on_the_terminal_stops_with_130_and_keeps_finished_folds(tmp_p
         "ORP_RUNS": str(tmp_path / "runs"),
         "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/m.db",
     }
+    # A shell that started the tests in the background has switched Control-C off, for every child too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     run = subprocess.Popen(
         [*words, "--workers", "1"], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
+    signal.signal(signal.SIGINT, before)
     waited = 0.0
     while waited < 90 and not list((tmp_path / "runs").glob("*.folds/*.npz")):
         time.sleep(0.2)

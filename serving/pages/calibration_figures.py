@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit
 
 from models.metrics_calibration import log_odds, recalibration
+from serving.pages.scales import wilson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,20 +97,6 @@ def _estimated(value: float, error: float) -> Estimated:
     if not (np.isfinite(value) and np.isfinite(error)):
         return Estimated()
     return Estimated(float(value), float(value - Z_95 * error), float(value + Z_95 * error))
-
-
-def wilson(responded: int, n: int) -> tuple[float, float]:
-    """Return the 95% interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953).
-
-    Examples
-    --------
-    >>> [round(end, 4) for end in wilson(10, 40)]
-    [0.1419, 0.4019]
-    """
-    share, z2 = responded / n, Z_95**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z_95 / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return float(middle - half), float(middle + half)
 
 
 def reliability_bins(probability: FloatArray, outcome: NDArray[Any]) -> list[dict[str, Any]]:

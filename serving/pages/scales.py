@@ -96,4 +96,5 @@ def wilson(responders: float, n: float) -> tuple[float, float]:
     rate, z2 = responders / n, WILSON_Z**2
     centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
     half = WILSON_Z * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Both ends are exact where nobody or everybody responded; the sum would leave a rounding error there.
+    return 0.0 if responders == 0 else max(0.0, centre - half), 1.0 if responders == n else min(1.0, centre + half)

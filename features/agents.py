@@ -2,7 +2,8 @@
 
 A spelling is folded (case, spaces, hyphens, accents) and looked up among names, synonyms and brands. If that fails,
 what does not change the drug is taken away and it is looked up again: a dose (``trastuzumab deruxtecan 5.4 mg/kg``),
-a dose word (``low-dose ipilimumab``), a salt (``imatinib mesylate``), a biosimilar suffix (``bevacizumab-awwb``).
+a dose word (``low-dose ipilimumab``), a salt (``imatinib mesylate``), a biosimilar suffix (``bevacizumab-awwb``), a
+route (``amivantamab SC``).
 What still does not resolve is refused with the nearest names; an agent is never guessed.
 """
 
@@ -58,7 +59,8 @@ _SALT = re.compile(
     r"|maleate|malate|mesylate|phosphate|sodium|succinate|sulfate|tartrate|tosylate)$"
 )
 _BIOSIMILAR = re.compile(r"-[a-z]{4}$")
-_NOT_THE_DRUG = (_DOSE, _DOSE_WORD, _SALT, _BIOSIMILAR)
+_ROUTE = re.compile(r"\s+\(?(sc|iv|po|subcutaneous|intravenous|oral|injection|tablets?|capsules?)\)?$")
+_NOT_THE_DRUG = (_DOSE, _DOSE_WORD, _SALT, _BIOSIMILAR, _ROUTE)
 
 
 @dataclass(frozen=True, slots=True)

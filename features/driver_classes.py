@@ -148,6 +148,8 @@ def _read(
             variant = read_variant(gene, protein, cdna, classification, exon)
         elif kind == "fusion":
             fusion = read_fusion(gene, partner)
+        elif kind == "deletion" and exon is not None:  # of one exon, not of the gene: EGFR exon 19
+            variant = read_variant(gene, f"exon {exon} deletion")
     except UnreadableAlteration as refusal:
         return Reading(gene, unreadable=f"{gene}: {refusal.message}")
     driving = fusion.gene if fusion is not None else gene

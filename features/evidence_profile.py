@@ -6,12 +6,13 @@ PD-L1, line, what was given before) and nothing else; passengers and exact value
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from features.driver_classes import Reading, read
+from features.driver_classes import Reading, classes, read
 from features.finding_levels import genes_tested_by
 from features.matching import covers, needs_of
 from features.mismatch_repair import status_in
@@ -54,11 +55,14 @@ PDL1_POSITIVE = 1.0
 """The cut-point they call positive, on every scale."""
 
 
+_EXON_OF_A_GENE = re.compile(r"exon \d+ mutation")
+
+
 class Finding(NamedTuple):
     """One finding as evidence sees it.
 
     ``detail`` is the level of expression, or of the copies of an amplified gene; for a mutation it is ``unspecified``
-    when no notation was given ("EGFR mutant").
+    when no change was named ("EGFR mutant"), or none that can be read: an unread change is unknown, not a passenger.
     """
 
     reading: Reading
@@ -153,13 +157,21 @@ def as_seen(alteration: Alteration) -> Finding | None:
     reading = read(alteration)
     named = alteration.protein_change or alteration.cdna_change or alteration.variant_classification
     if alteration.status == "present":
-        if alteration.kind != "mutation":
+        if alteration.kind != "mutation" and not (alteration.kind == "deletion" and alteration.exon):
+            if any(classes()[one].kind == "fusion" for one in reading.narrowest):  # also ALK stained
+                return Finding(reading, "fusion", True)
             return Finding(reading, alteration.kind, True, alteration.level or "")
-        passenger = named and not reading.classes
-        return None if passenger else Finding(reading, "mutation", True, "" if named else "unspecified")
+        unspecified = bool(reading.unreadable) or _names_no_change(reading)
+        passenger = not unspecified and not reading.classes
+        return None if passenger else Finding(reading, "mutation", True, "unspecified" if unspecified else "")
     if named or alteration.status == "not_detected":
         return None
     return Finding(reading, alteration.kind, False)
+
+
+def _names_no_change(reading: Reading) -> bool:
+    """Return whether a notation says no more than that the gene, or an exon without a class of its own, is mutated."""
+    return reading.text == "mutation" or (not reading.classes and _EXON_OF_A_GENE.fullmatch(reading.text) is not None)
 
 
 def _order(finding: Finding) -> tuple[str, str, str, str, bool]:
@@ -215,6 +227,9 @@ TMB_HEIGHTS = (None, *(step / TMB_STEPS for step in range(2 * TMB_STEPS + 1)))
 
 _PDL1_CLASS = {"TC0/IC0": 1.0, "TC1+/IC1+": 2.0, "TC2+/IC2+": 3.0, "TC3/IC3": 3.0}
 
+_PDL1_STAIN = {"0": 1.0, "negative": 1.0, "high": 3.0, "3+": 3.0}
+"""Place in :data:`PDL1_LEVELS` of a level of expression; what stains otherwise is positive."""
+
 _MMR_TEXTS = (
     "ihc",
     "msi_pcr",
@@ -260,7 +275,18 @@ def pdl1_level(batch: Batch) -> IntArray:
         if not _all_unknown(value):
             place = 1 + np.searchsorted([PDL1_POSITIVE, high], value, side="right")
             level = np.maximum(level, np.where(np.isnan(value), 0, place))
+    found = batch.findings
+    stained = np.array([_pdl1_stained(one) for one in found.levels], dtype=np.float64)
+    if stained.any():
+        np.maximum.at(level, found.row, stained[found.codes])
     return level.astype(np.int64)
+
+
+def _pdl1_stained(finding: Alteration) -> float:
+    """Return the place of a stain of PD-L1 that is listed among the findings; 0 for anything else."""
+    if finding.gene != "CD274" or finding.kind != "expression" or finding.status == "not_detected":
+        return 0.0
+    return 1.0 if finding.status == "absent" else _PDL1_STAIN.get(finding.level or "", 2.0)
 
 
 def line_level(batch: Batch) -> IntArray:

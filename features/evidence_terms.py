@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from features import histology
 from features.driver_classes import row
-from features.evidence_match import EXPRESSION_SCORE, match_of, resistance_overcome
+from features.evidence_match import EXPRESSION_SCORE, match_of, own_targets, resistance_overcome
+from features.matching import meant_for
 from features.regimens import regimen
 
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ RECEPTOR_KINASES = frozenset({"ALK", "EGFR", "ERBB2", "MET", "NTRK1", "NTRK2", "
 PI3K_AND_CYCLE = frozenset({"PIK3CA", "AKT1", "AKT2", "AKT3", "MTOR", "CDK4", "CDK6", "PTK2"})
 """Targets whose single-agent matches rarely work: SHIVA, Lancet Oncol 2015 (PMID 26342236)."""
 
+UNTOLD_HISTOLOGIES, ANY_HISTOLOGY = frozenset({"CUP", "OTHER", "UDMN"}), "MIXED"
+"""What a case has whose histology or primary is not known (:func:`features.histology.resolve`), and what arms have that
+took patients of many: of somebody of whom it is not told, they say most."""
+
 FEW_COPIES = {"high": 0.0, "medium": 1.0, "low": 2.0}
 """Steps below a high-level amplification."""
 
@@ -99,7 +104,8 @@ def terms_without_evidence(profile: Profile) -> Mapping[str, float]:
         biomarkers = _biomarkers(profile) if family == "checkpoint" else ()
         return {**dict(_setting(profile)), **{f"biomarker:{level}": share for level, share in biomarkers}}
     facts = regimen(profile.regimen)
-    return {**dict(_setting(profile)), "match:none": 1.0, **dict(_resistant(profile, match_of(profile, facts), facts))}
+    undone = dict(_resistant(match_of(profile, facts)))
+    return {**dict(_setting(profile)), "match:none": 1.0, **undone, **dict(_given_before(profile, facts, None))}
 
 
 def family_of(profile: Profile) -> str | None:
@@ -133,7 +139,8 @@ def organs(code: str) -> tuple[str, ...]:
 
 def _setting(profile: Profile) -> Iterator[tuple[str, float]]:
     yield "base:all", 1.0
-    yield from _ones("histology", histology.lineage(profile.histology) if profile.histology else ())
+    code = ANY_HISTOLOGY if profile.histology in UNTOLD_HISTOLOGIES else profile.histology
+    yield from _ones("histology", histology.lineage(code) if code else ())
     if profile.line is not None:
         yield "line:" + ("first" if profile.line == "first" else "later"), 1.0
     if profile.line == "third":
@@ -198,7 +205,8 @@ def _checkpoint_findings(profile: Profile, where: tuple[str, ...]) -> Iterator[t
 def _targeted(profile: Profile, facts: RegimenFacts) -> Iterator[tuple[str, float]]:
     match = match_of(profile, facts)
     yield f"match:{match.status}", 1.0
-    yield from _resistant(profile, match, facts)
+    yield from _resistant(match)
+    yield from _given_before(profile, facts, match)
     if match.status == "none" and facts.needs:
         return
     where = organs(profile.histology)
@@ -223,6 +231,8 @@ def _matched(match: EvidenceMatch, facts: RegimenFacts, where: tuple[str, ...]) 
     narrow = {one.reading.narrowest[0] for one in match.findings if one.reading.narrowest}
     yield "match:" + ("direct" if match.direct else "indirect"), 1.0
     yield "match:" + ("own target" if match.own_target else "side target"), 1.0
+    if match.own_target and match.direct and not facts.combination and _hits_more(facts):
+        yield "design:acts beside its class", 1.0
     yield from _shared("kind", {one.kind for one in match.findings})
     yield from _shared("kind", {f"effect {row(one).effect}" for one in narrow})
     yield from _shared("kind", {f"pathway {row(one).pathway}" for one in narrow})
@@ -232,6 +242,15 @@ def _matched(match: EvidenceMatch, facts: RegimenFacts, where: tuple[str, ...]) 
     yield from _ones("therapy_x_alteration", therapy_for(facts, classes))
     yield from _pairs("alteration_x_histology", genes | classes, where)
     yield from _dose(match.findings, facts)
+
+
+def _hits_more(facts: RegimenFacts) -> bool:
+    """Return whether a small molecule acts on genes beside those its class is named for: neratinib, not zongertinib.
+
+    What limits its dose is then not the altered gene alone; the size is learned from arms of all targets together.
+    """
+    beside = facts.targets - own_targets(facts.therapy_class)
+    return "small_molecule" in facts.mechanisms and any(target.isupper() for target in beside)
 
 
 def therapy_for(facts: RegimenFacts, names: Iterable[str]) -> Iterator[str]:
@@ -252,21 +271,40 @@ def _dose(findings: tuple[Finding, ...], facts: RegimenFacts) -> Iterator[tuple[
             yield "dose:expression below 3+, no conjugate", short
 
 
-def _resistant(profile: Profile, match: EvidenceMatch, facts: RegimenFacts) -> Iterator[tuple[str, float]]:
+def _resistant(match: EvidenceMatch) -> Iterator[tuple[str, float]]:
     if match.resistance and match.status != "none":  # without a match there is nothing to undo
         yield "resistance:present", 1.0
         yield from _ones("resistance", match.resistance)
     if resistance_overcome(match):
         yield "resistance:overcome", 1.0
-    same = [known for known in map(regimen, profile.prior or ()) if known.targets & facts.targets]
-    if not same:
-        return
-    yield "prior:same target", 1.0
-    yield from _ones("prior", (f"same target, {part}" for part in facts.parts))
+
+
+def _given_before(profile: Profile, facts: RegimenFacts, match: EvidenceMatch | None) -> Iterator[tuple[str, float]]:
+    """Yield terms of earlier drugs of the same target; without a match they count whole.
+
+    With one, a drug counts that was meant for a gene it is made of (crizotinib for ROS1, not cabozantinib for RET), and
+    so much as is not new: savolitinib with osimertinib after osimertinib aims at MET for the first time.
+    """
+    aimed_at = {one.reading.gene for one in match.findings} & facts.targets if match else set()
+    before = [regimen(key) for key in profile.prior or ()]
+    same = [
+        known for known in before if (meant_for(known.key) & aimed_at if aimed_at else known.targets & facts.targets)
+    ]
+    met = frozenset[str]().union(*(meant_for(known.key) for known in same)) & aimed_at
+    if same:
+        share = len(met) / len(aimed_at) if aimed_at else 1.0
+        yield from ((name, share) for name in _prior(facts, same))
+
+
+def _prior(facts: RegimenFacts, same: list[RegimenFacts]) -> Iterator[str]:
+    yield "prior:same target"
+    yield from (f"prior:same target, {part}" for part in sorted(facts.parts))
     if len(same) > 1:
-        yield "prior:same target twice", 1.0
-    generations = [known.generation for known in same if known.generation is not None]
-    if facts.generation is not None and generations:
-        yield "prior:" + ("later generation" if facts.generation > max(generations) else "no later generation"), 1.0
-    if facts.mechanisms and not any(known.mechanisms & facts.mechanisms for known in same):
-        yield "prior:other mechanism", 1.0
+        yield "prior:same target twice"
+    generations = [known.generation if known.agents else 1 for known in same]  # a class: its first, unless it is said
+    told = [generation for generation in generations if generation is not None]
+    if facts.generation is not None and told:
+        yield "prior:" + ("later generation" if facts.generation > max(told) else "no later generation")
+    recorded = [known.mechanisms for known in same if known.mechanisms]  # a class alone has none
+    if facts.mechanisms and recorded and not any(one & facts.mechanisms for one in recorded):
+        yield "prior:other mechanism"

@@ -107,7 +107,7 @@ def resolve(symbol: str) -> str:
     ('ERBB2', 'KMT2D', 'BRAF', 'TTN', 'C9orf72')
     """
     written = symbol.strip().upper()
-    listed = _by_name().get(written)
+    listed = _by_name().get(written) or _by_name().get(written.replace("-", ""))  # K-RAS, HER-2, c-MET
     if listed is not None:
         return listed
     if len(written) > LONGEST_SYMBOL or not _SYMBOL.fullmatch(written):

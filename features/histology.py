@@ -27,6 +27,24 @@ _SILENT_WORDS = frozenset({"and", "the", "of", "nos"})
 """Words that do not tell two histologies apart."""
 
 
+_STAGE = (
+    r"metastatic|advanced|locally advanced|unresectable|inoperable|recurrent|relapsed|refractory|progressive"
+    r"|stage (?:iii|iv|iiib|iiic|4)|(?:previously|heavily) (?:treated|pretreated)|treatment[- ]naive|pretreated"
+    r"|(?:platinum|castration|hormone|endocrine|imatinib|chemotherapy)[- ](?:resistant|refractory|sensitive)"
+    r"|mcrpc|mcspc|mhspc|(?:radioactive[- ])?(?:radio)?iodine[- ]refractory|rai[- ]refractory"
+    r"|p(?:a)?ediatric|childhood|adult|male|(?<=\()(?:all|any)(?=\))"
+)
+_MARKER = (
+    r"(?:pd-l1|[a-z0-9]+)(?:[- /](?:v600e?|g12[cd]|t790m|k27m|q61|exon \d+))?[- ](?:positive|negative|mutant"
+    r"|mutated|mutation|altered|amplified|rearranged|overexpressing|expressing|deficient"
+    r"|associated|related|fusion[- ]positive)"
+    r"|(?:her2|pd-l1|folr1|trop2|tmb)[- ](?:low|high|zero|ultralow)|(?:hr|er|pr|her2|alk|ros1|ret|ntrk|egfr|pd-l1)[+-]"
+    r"|dmmr|pmmr|mmrd|mmrp|msi-?h(?:igh)?|mss|tmb-?[hl]|gist-?wt"
+)
+_NOT_THE_HISTOLOGY = re.compile(rf"(?:^|(?<=[\s/,(]))(?:{_STAGE}|{_MARKER})(?=$|[\s/,)])(?:\s*(?:or|and|/|,))?")
+"""Stage, course and biomarkers, as trials put them before a histology; the case has fields of its own for them."""
+
+
 @dataclass(frozen=True, slots=True)
 class HistologyRow:
     """One row of ``histologies.csv``.
@@ -172,10 +190,12 @@ def lineage(code: str) -> tuple[str, ...]:
 def resolve_for_arm(text: str) -> str:
     """Return the code of a published arm's histology: as :func:`resolve`, and baskets are legal.
 
+    Stage, course and biomarkers before a name are passed over when the name alone resolves.
+
     Examples
     --------
-    >>> resolve_for_arm("MIXED")
-    'MIXED'
+    >>> resolve_for_arm("MIXED"), resolve_for_arm("metastatic HR+/HER2- breast cancer")
+    ('MIXED', 'BRCA')
     """
     name = folded(text)
     hits = _by_name().get(name, ())
@@ -183,6 +203,9 @@ def resolve_for_arm(text: str) -> str:
         return hits[0]
     if not hits and name in _by_main_type():
         return _by_main_type()[name]
+    bare = " ".join(_NOT_THE_HISTOLOGY.sub(" ", text.casefold()).split())
+    if not hits and bare != " ".join(text.casefold().split()) and folded(bare) in _by_name():
+        return resolve_for_arm(bare)
     raise _ambiguous(text, hits) if hits else _unknown(text)
 
 

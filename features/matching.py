@@ -23,6 +23,7 @@ from features.driver_classes import Reading, classes, read, row, with_broader, w
 from features.match_levels import LEVEL_SCORE, Level, level_of
 from features.regimens import regimen
 from features.remembered import MOST_FINDINGS
+from features.therapy_classes import class_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -98,6 +99,19 @@ def needs_of(key: str) -> Needs:
     return Needs(ordered, frozenset(by_gene) | (regimen(key).targets if ordered else frozenset()))
 
 
+@lru_cache(maxsize=16_384)
+def meant_for(key: str) -> frozenset[str]:
+    """Return the genes a regimen is given for: those its classes are named for, and those it is chosen by.
+
+    Examples
+    --------
+    >>> "ROS1" in meant_for("crizotinib"), "RET" in meant_for("cabozantinib")
+    (True, False)
+    """
+    facts = regimen(key)
+    return class_facts(facts.therapy_class).targets | {gene for gene, _ in needs_of(key).by_gene}
+
+
 @lru_cache(maxsize=MOST_FINDINGS)
 def judge(reading: Reading, key: str) -> Verdict:
     """Return what a finding that is present means for a regimen."""
@@ -107,7 +121,7 @@ def judge(reading: Reading, key: str) -> Verdict:
     undoes = frozenset(one for one in undoes if not matches & with_narrower(one))
     narrower = frozenset(broader for one in undoes for broader in with_broader(one))
     matches = matches - narrower
-    wrong = not matches and reading.gene in needs_of(key).genes and reading.drives
+    wrong = not matches and reading.gene in needs_of(key).genes and reading.drives and reading.text != "mutation"
     ordered = [one for one in reading.classes if one in matches], [one for one in reading.classes if one in undoes]
     return Verdict(tuple(ordered[0]), tuple(ordered[1]), wrong)
 

@@ -21,11 +21,12 @@ _WORDS: dict[VariantKind, str] = {
         "frameshift_insertion"
     ),
     "inframe_deletion": (
-        "in_frame_del inframe_deletion nonframeshift_deletion conservative_inframe_deletion disruptive_inframe_deletion"
+        "in_frame_del in_frame_deletion inframe_deletion inframe_del nonframeshift_deletion "
+        "conservative_inframe_deletion disruptive_inframe_deletion"
     ),
     "inframe_insertion": (
-        "in_frame_ins inframe_insertion nonframeshift_insertion conservative_inframe_insertion "
-        "disruptive_inframe_insertion"
+        "in_frame_ins in_frame_insertion inframe_insertion inframe_ins nonframeshift_insertion "
+        "conservative_inframe_insertion disruptive_inframe_insertion"
     ),
     "delins": "inframe_indel in_frame_indel protein_altering_variant",
     "splice": (

@@ -6,9 +6,9 @@ Sequence Ontology term); each fills what the one before leaves open. Nothing is 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from features.cdna_notation import CodingChange, read_cdna
 from features.errors import UnreadableAlteration, seen_text
@@ -16,6 +16,23 @@ from features.protein_change import ProteinChange, VariantKind
 from features.protein_notation import read_protein
 from features.remembered import MOST_FINDINGS
 from features.variant_classification import kind_of_classification
+from features.variant_phrases import (
+    BREAST_CORE,
+    EITHER_COMMON,
+    GAINED,
+    LOSS,
+    NOT_A_CHANGE,
+    ONE_OF_SEVERAL,
+    ONLY_MUTATED,
+    PHRASE_WORDS,
+    about_exon,
+    exon_phrase,
+    kind_of_phrase,
+    without_words_around,
+)
+
+if TYPE_CHECKING:
+    import re
 
 __all__ = ["CHANGES_PROTEIN", "TRUNCATING", "Variant", "VariantKind", "kind_of_classification", "read_variant"]
 
@@ -43,26 +60,6 @@ WRITTEN_WITH_ANY: dict[str, frozenset[int]] = {
     "RET": frozenset({634, 804, 810}),
 }
 """Hotspots that reports write with X for any residue (``EGFR G719X``); elsewhere X is a stop, as HGVS had it."""
-
-_EXON = re.compile(
-    r"(?:e|ex|exon)[\s._-]*(?P<exon>\d{1,3})[\s._-]*"
-    r"(?P<what>deletions?|dels?|insertions?|ins|skipping|skip|skipped|splice|duplications?|dup|indels?|delins"
-    r"|mutations?|mutated|mutants?|mut)?",
-    re.IGNORECASE,
-)
-_EXON_BACKWARDS = re.compile(r"(?P<what>del|ins)[\s._-]*(?:(?:e|ex|exon)[\s._-]*)?(?P<exon>19|20)", re.IGNORECASE)
-_WHAT: tuple[tuple[str, VariantKind], ...] = (
-    ("delins", "delins"), ("indel", "delins"), ("del", "inframe_deletion"), ("ins", "inframe_insertion"),
-    ("skip", "splice"), ("splice", "splice"), ("dup", "duplication"),
-)  # fmt: skip
-_PHRASE_WORDS = {
-    "inframe_deletion": "deletion",
-    "inframe_insertion": "insertion",
-    "splice": "skipping",
-    "unknown": "mutation",
-}
-_ONLY_MUTATED = frozenset({"mutation", "mutated", "mutant", "mut", "positive", "pathogenic", "variant", "yes"})
-_NOT_A_CHANGE = frozenset({"wild-type", "wildtype", "wild type", "wt", "negative", "none", "not detected", "no"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +148,8 @@ def read_variant(
     >>> read_variant("NRAS", cdna="c.182A>G", classification="Missense_Mutation").start
     61
     """
+    if exon is not None:
+        protein, classification = about_exon(exon, protein, classification)
     said = kind_of_classification(classification) if classification and classification.strip() else None
     coding = read_cdna(cdna) if cdna and cdna.strip() else None
     found = _of_protein(gene, _without_gene(gene, protein)) if protein and protein.strip() else Variant(gene, "unknown")
@@ -173,26 +172,51 @@ def _without_gene(gene: str, protein: str) -> str:
 
 
 def _of_protein(gene: str, text: str) -> Variant:
+    """Read a notation or a phrase; what cannot be read as it stands is read without the words around it."""
+    try:
+        return _as_it_stands(gene, text)
+    except UnreadableAlteration:
+        bare = without_words_around(text)
+        if bare is None:
+            raise
+        return _of_protein(gene, bare)
+
+
+def _as_it_stands(gene: str, text: str) -> Variant:
     folded = text.casefold()
-    if folded in _ONLY_MUTATED:
+    if folded in ONLY_MUTATED or (gene == "EGFR" and EITHER_COMMON.fullmatch(text)):
         return Variant(gene, "unknown")
-    if folded in _NOT_A_CHANGE:
+    if folded in LOSS:
+        return Variant(gene, "nonsense", text=folded)
+    if text.startswith("c."):
+        return _of_coding(gene, read_cdna(text))
+    bases = BREAST_CORE.fullmatch(text) if gene in {"BRCA1", "BRCA2"} else None
+    if bases is not None:
+        return _of_bases(gene, text, bases["bases"])
+    several = ONE_OF_SEVERAL.fullmatch(text)
+    if several is not None:
+        return _of_change(gene, read_protein(several["residue"]))
+    if folded in NOT_A_CHANGE:
         raise UnreadableAlteration(
             f"{seen_text(text)} is not a change", way_out='Say it by `"status": "absent"`, without a protein change.'
         )
-    phrase = _EXON.fullmatch(text) or (_EXON_BACKWARDS.fullmatch(text) if gene in {"EGFR", "ERBB2"} else None)
-    if phrase is None and gene == "EGFR" and re.fullmatch(r"(?:19|20)(?:del|ins)", folded):
-        phrase = _EXON.fullmatch(f"exon{text}")
-    if phrase is None and gene == "MET" and folded.startswith("14"):
-        phrase = _EXON.fullmatch(f"exon{text}")
+    phrase = exon_phrase(gene, text)
     return _of_phrase(gene, phrase) if phrase is not None else _of_change(gene, read_protein(text))
 
 
+def _of_bases(gene: str, text: str, bases: str) -> Variant:
+    count = int(bases) if bases.isdigit() else len(bases)
+    if count % 3:
+        return Variant(gene, "frameshift", from_protein=True, text=text)
+    lost = "del" in text
+    kind: VariantKind = "inframe_deletion" if lost else "inframe_insertion"
+    return Variant(gene, kind, gained=(-count if lost else count) // 3, from_protein=True, text=text)
+
+
 def _of_phrase(gene: str, phrase: re.Match[str]) -> Variant:
-    what, exon = (phrase["what"] or "").casefold(), int(phrase["exon"])
-    kind: VariantKind = next((kind for word, kind in _WHAT if what.startswith(word)), "unknown")
-    gained = {"inframe_deletion": -1, "inframe_insertion": 1, "duplication": 1}.get(kind, 0)
-    word = _PHRASE_WORDS.get(kind, kind)
+    exon, kind = int(phrase["exon"]), kind_of_phrase(phrase["what"] or "")
+    gained = GAINED.get(kind, 0)
+    word = PHRASE_WORDS.get(kind, kind)
     return Variant(gene, kind, gained=gained, exon=exon, from_protein=True, text=f"exon {exon} {word}")
 
 
@@ -223,7 +247,7 @@ def _with_classification(found: Variant, said: VariantKind | None, classificatio
         return found
     if found.kind == "unknown":
         text = classification or "" if found.text == "mutation" else found.text
-        return replace(found, kind=said, text=text)
+        return replace(found, kind=said, text=text, gained=found.gained or GAINED.get(said, 0))
     if found.from_protein:
         return replace(found, kind=said) if found.kind == "synonymous" and said == "noncoding" else found
     return replace(found, kind=said) if found.kind not in {"splice", "frameshift"} or said in TRUNCATING else found

@@ -101,7 +101,7 @@ _PAIRS = np.array([[PLACE[one], PLACE[other]] for _, _, one, other, _, _ in TOGE
 _TOGETHER = slice(PLACE[TOGETHER[0][0]], PLACE[TOGETHER[-1][0]] + 1)
 
 
-def _together(grid: FloatArray) -> FloatArray:
+def together(grid: FloatArray) -> FloatArray:
     """Return columns for two alterations together: 0 when either is known to be absent, NaN when unknown."""
     one, other = grid[:, _PAIRS[0]], grid[:, _PAIRS[1]]
     product = one * other
@@ -209,7 +209,7 @@ class AlterationsBuilder:
         blood, assayed = from_blood(batch), assays(batch)
         found = counted(batch.findings, batch.n, blood)
         grid[:, : len(STATUSES)] = statuses(batch, found, blood, assayed)
-        grid[:, _TOGETHER] = _together(grid)
+        grid[:, _TOGETHER] = together(grid)
         grid[:, _MATCH] = np.nan
         grid[:, _OF_FINDINGS[0]] = np.log1p(found.passengers)
         grid[:, _OF_FINDINGS[1]] = np.where(blood == 1.0, np.log1p(found.haematopoietic), np.nan)

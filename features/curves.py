@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bend:
-    """One cut-point of one number: ``max(value - at, 0) / per``, or 1 from the cut-point on where ``per`` is 0."""
+    """One cut-point of one number: ``max(value - at, 0) / per``, or 1 from the cut-point on where ``per`` is 0.
+
+    ``log``: doublings above the cut-point, ``log2(value / at)`` or 0, for what is spread over many of them.
+    """
 
     feature: str
     at: float
@@ -32,6 +35,7 @@ class Bend:
     sign: Literal[-1, 0, 1] = 0
     source: str = ""
     families: tuple[str, ...] = ("checkpoint", "targeted")
+    log: bool = False
 
     @property
     def path(self) -> str:
@@ -43,11 +47,14 @@ class Bend:
         words = "from" if self.per == 0 else "above"
         name = f"{self.feature}_{words}_{self.at:g}"
         unit = "flag" if self.per == 0 else f"{self.per:g} {self.unit}"
+        unit = f"log2({self.unit} / {self.at:g})" if self.log else unit
         return Column(name, self.feature, "patient", unit, self.sign, self.source, "indicator", self.families)
 
 
 LABEL = "PMID 27718847"
 """Reck 2016 (KEYNOTE-024): a TPS of 50% or more; 1% is the label's other cut-point (PMID 26712084, KEYNOTE-010)."""
+
+TARGETED = ("targeted",)
 
 BENDS: tuple[Bend, ...] = (
     Bend("age_years", 50, 10, "years"),
@@ -57,14 +64,23 @@ BENDS: tuple[Bend, ...] = (
     Bend("bmi_kg_per_m2", 30, 5, "kg/m2"),
     Bend("pdl1_tps_percent", 1, 0, "%", 1, "PMID 26712084", ("checkpoint",)),
     Bend("pdl1_tps_percent", 50, 0, "%", 1, LABEL, ("checkpoint",)),
+    Bend("age_years", 40, 10, "years", families=TARGETED),
+    Bend("bmi_kg_per_m2", 18.5, 5, "kg/m2", families=TARGETED),
+    Bend("nlr", 3, 1, "ratio", families=TARGETED, log=True),
+    Bend("nlr", 5, 1, "ratio", families=TARGETED, log=True),
+    Bend("ldh_ratio_to_upper_limit", 1, 1, "ratio", families=TARGETED, log=True),
+    Bend("ldh_ratio_to_upper_limit", 2, 1, "ratio", families=TARGETED, log=True),
 )
 """Age: under 50 is early onset, 65 and 75 are where geriatric assessment and trial strata begin; BMI: overweight and
-obese (WHO); TPS: the label's cut-points."""
+obese (WHO); TPS: the label's cut-points. For targeted therapy also: under 40 young adults end, BMI under 18.5 is
+underweight (WHO), NLR 3 and 5 and LDH at and at twice the upper limit of normal are cut-points of prognostic scores.
+On synthetic patients (seeds 101 to 105) they lower the error; checkpoint models of real patients keep their columns."""
 
 _COLUMNS = tuple(bend.column() for bend in BENDS)
 _PATHS = tuple(bend.path for bend in BENDS)
 _AT = np.array([[bend.at] for bend in BENDS])
 _PER = np.array([[bend.per or 1.0] for bend in BENDS])
+_LOGS = [place for place, bend in enumerate(BENDS) if bend.log]
 _STEPS = [place for place, bend in enumerate(BENDS) if bend.per == 0]
 _FEATURES = frozenset(bend.feature for bend in BENDS)
 
@@ -84,9 +100,10 @@ class CurvesBuilder:
         return _COLUMNS
 
     def build(self, batch: Batch) -> FloatArray:
-        """Return the columns, shape (n, 7); NaN where unknown."""
+        """Return the columns, shape (n, 13); NaN where unknown."""
         values = np.array([batch.numbers[path] for path in _PATHS])
         block = np.maximum(values - _AT, 0.0) / _PER
+        block[_LOGS] = np.log2(np.maximum(values[_LOGS] / _AT[_LOGS], 1.0))
         steps = values[_STEPS]
         block[_STEPS] = np.where(np.isnan(steps), np.nan, steps >= _AT[_STEPS])
         columns: FloatArray = block.T.copy()

@@ -53,7 +53,16 @@ _COLUMNS = (
     _column("tmb_sd_from_histology_median", "tmb_within_histology", "sd", SIGN_SOURCE),
     _column("tmb_log2_exome_count", "tmb_exome_count", "log2(1+mutations)", EXOME_SOURCE),
     _column("tmb_log2_blood_count", "tmb_blood_count", "log2(1+mutations)", BLOOD_SOURCE),
+    Column(
+        "tmb_log2_mut_per_mb_targeted",
+        "tmb_mut_per_mb",
+        "tmb",
+        "log2(1+mut/Mb)",
+        missing="indicator",
+        families=("targeted",),
+    ),
 )
+"""Targeted therapy has the burden alone, and no sign: nothing declares which way it points there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +122,14 @@ class MutationalBurdenBuilder:
         return _COLUMNS
 
     def build(self, batch: Batch) -> FloatArray:
-        """Return the columns, shape (n, 5); NaN where unknown."""
+        """Return the columns, shape (n, 6); NaN where unknown."""
         panel = on_common_scale(batch).mut_per_mb
         counts = (batch.numbers["tmb.exome_nonsynonymous_count"], batch.numbers["tmb.blood_count"])
         logs = np.log2(np.array((panel, *counts)) + 1.0)
         value = np.minimum(logs[0], _LOG_CAP)
         median, sd = batch.texts["histology"].gather_rows(_median_and_sd, 2).T
-        return np.array((value, np.maximum(value - _LOG_HIGH, 0.0), (value - median) / sd, logs[1], logs[2])).T.copy()
+        above, within = np.maximum(value - _LOG_HIGH, 0.0), (value - median) / sd
+        return np.array((value, above, within, logs[1], logs[2], value)).T.copy()
 
     def show(self, batch: Batch, row: int) -> Sequence[Shown]:
         """Return what was reported, how it was changed, and how sure it is."""

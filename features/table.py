@@ -19,11 +19,14 @@ from features.contract import BuildsForFamily, Column
 from features.curves import CurvesBuilder
 from features.errors import Refusal
 from features.histology_builder import HistologyBuilder
+from features.in_tissue import AlterationsInTissueBuilder, BurdenInTissueBuilder, MismatchRepairInTissueBuilder
 from features.mismatch_repair import MismatchRepairBuilder
 from features.mutational_burden import MutationalBurdenBuilder
 from features.patient import PatientBuilder
 from features.prior_lines import PriorLinesBuilder
 from features.therapy import TherapyBuilder
+from features.therapy_context import TherapyContextBuilder
+from features.therapy_in_histology import TherapyInHistologyBuilder
 from features.therapy_interactions import TherapyInteractionsBuilder
 from features.vocabulary import version as vocabulary_version
 
@@ -36,11 +39,16 @@ if TYPE_CHECKING:
 BUILDERS: tuple[type[Builder], ...] = (
     HistologyBuilder,
     AlterationsBuilder,
+    AlterationsInTissueBuilder,
     MutationalBurdenBuilder,
+    BurdenInTissueBuilder,
     MismatchRepairBuilder,
+    MismatchRepairInTissueBuilder,
     PriorLinesBuilder,
     TherapyBuilder,
+    TherapyInHistologyBuilder,
     TherapyInteractionsBuilder,
+    TherapyContextBuilder,
     PatientBuilder,
     CurvesBuilder,
 )
@@ -220,8 +228,15 @@ class FeatureTable:
 
 
 def _same_columns(built: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse an artefact of another version; the first column that differs is named, with what differs in it."""
+    way_out = "Use the version that made the artefact, or train it anew (`make demo` for the demo's)."
     for ours, theirs in zip(built, stored, strict=False):
-        if ours != theirs:
-            raise ContractBroken(f"column {theirs['name']!r} was stored as {theirs}, this version builds {ours}")
+        if ours["name"] != theirs["name"]:
+            text = f"column {theirs['name']!r} was stored where this version builds {ours['name']!r}"
+            raise ContractBroken(text, way_out=way_out)
+        if differs := [key for key in theirs if theirs[key] != ours.get(key)]:
+            said = ", ".join(f"{key} {theirs[key]!r}, now {ours.get(key)!r}" for key in differs)
+            raise ContractBroken(f"column {theirs['name']!r} was stored with {said}", way_out=way_out)
     if len(built) != len(stored):
-        raise ContractBroken(f"{len(stored)} columns were stored, this version builds {len(built)}")
+        text = f"{len(stored)} columns were stored, this version builds {len(built)}"
+        raise ContractBroken(text, way_out=way_out)

@@ -23,6 +23,7 @@ from features.finding_levels import distinct, facts_of
 from features.matching import judge
 from features.regimens import regimen
 from features.runs import Runs
+from features.setting_text import setting_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,7 +76,7 @@ class TherapyInteractionsBuilder:
         """Return the builder with the levels of these training cases; one as large as a level it is in gives way."""
         if not any(regimen(key).family == "targeted" for key in batch.texts["therapy"].levels):
             return type(self)()  # no level comes from other regimens: findings need not be read
-        settings, place = _settings(batch)
+        settings, place = settings_of(batch)
         cases: Counter[str] = Counter()
         for setting, n in zip(settings, np.bincount(place, minlength=len(settings)).tolist(), strict=True):
             cases.update(dict.fromkeys(levels_of(*setting), n))
@@ -95,7 +96,7 @@ class TherapyInteractionsBuilder:
         """Return 0/1 columns, shape (n, levels); never NaN."""
         if not self.levels:
             return np.zeros((batch.n, 0))
-        settings, place = _settings(batch)
+        settings, place = settings_of(batch)
         hits = [
             (row, self._place[level])
             for row, setting in enumerate(settings)
@@ -109,11 +110,12 @@ class TherapyInteractionsBuilder:
 
     def show(self, batch: Batch, row: int) -> Sequence[Shown]:
         """Return the narrowest level that has a column, and that in which the regimen is undone."""
-        settings, place = _settings(batch)
+        settings, place = settings_of(batch)
         known = [level for level in levels_of(*settings[int(place[row])]) if level in self._place]
         plain, undone = ([one for one in known if one.endswith(" undone") == wanted] for wanted in (False, True))
-        text = plain[-1] if plain else "this therapy in this setting has too few training cases of its own"
-        said = undone[-1] if undone else "no finding that undoes it was learned from training cases"
+        few = "this therapy in this setting has too few training cases of its own"
+        text = setting_text(plain[-1]) if plain else few
+        said = setting_text(undone[-1]) if undone else "no finding that undoes it was learned from training cases"
         return (
             Shown(FEATURE, self.group, plain[-1] if plain else None, "", text),
             Shown(UNDONE, self.group, undone[-1] if undone else None, "", said),
@@ -183,8 +185,12 @@ def _not_after(levels: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(level for level in levels if not level.endswith(" after the same target"))
 
 
-def _settings(batch: Batch) -> tuple[list[Setting], IntArray]:
+def settings_of(batch: Batch) -> tuple[list[Setting], IntArray]:
     """Return the different settings of a batch, and for each case the place of its own."""
+    return batch.reading("settings of therapies", _read_settings)
+
+
+def _read_settings(batch: Batch) -> tuple[list[Setting], IntArray]:
     therapy, code = batch.texts["therapy"], batch.texts["histology"]
     names, matched, undone = _matched(batch)
     width, deep = len(code.levels) + 1, len(names) + 1

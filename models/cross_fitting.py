@@ -23,6 +23,7 @@ from models.inputs import log_loss
 from models.linear_fit import LinearFit, factors_of, fit_linear
 from models.linear_prior import MARGINAL_PENALTY, marginal_settings
 from models.ridge_path import RidgePath
+from models.selected_prior import selected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,15 +134,29 @@ def _boosters(training: Training, rows: BoolArray, start: FloatArray, settings: 
 class _LinearSweep:
     """Linear fits without one fold or two under one penalty; the cases of each are prepared once and shared."""
 
-    def __init__(self, training: Training, penalty: float, settings: LinearSettings, paths: _Paths) -> None:
+    def __init__(
+        self,
+        training: Training,
+        penalty: float,
+        settings: LinearSettings,
+        paths: _Paths,
+        in_doubt: FloatArray | None = None,
+    ) -> None:
         self._training, self._penalty, self._settings, self._paths = training, penalty, settings, paths
+        self._in_doubt = in_doubt
 
     def fit(self) -> LinearFit:
-        """Return the refit on all cases, with its covariance."""
+        """Return the refit on all cases, with its covariance; that of idle columns too, where they are in doubt."""
+        found = self._of(self._training.inputs.matrix)
+        if self._in_doubt is None:
+            return found
+        wider = self._of(self._in_doubt)
+        term = replace(wider.term, coefficients=found.term.coefficients)
+        return replace(found, term=term, covariance_root=wider.covariance_root)
+
+    def _of(self, matrix: FloatArray) -> LinearFit:
         t = self._training
-        return fit_linear(
-            t.inputs.matrix, t.columns, t.y, t.weight, t.evidence, penalty=self._penalty, settings=self._settings
-        )
+        return fit_linear(matrix, t.columns, t.y, t.weight, t.evidence, penalty=self._penalty, settings=self._settings)
 
     def of(self, fold: IntArray) -> _LinearSweep:
         """Return the sweep of the same penalties over other folds."""
@@ -188,8 +203,14 @@ def _chosen(training: Training, settings: LinearSettings) -> _LinearSweep:
     """Return the sweep with the penalty, and each tuned group's factor, of the lowest out-of-fold log loss.
 
     Of equal ones the strongest penalty wins. With ``prior: marginal`` all cases say the factors, one number a group, as
-    the penalty is one number: what out-of-fold z favours itself by is next to nothing there too.
+    the penalty is one number: what out-of-fold z favours itself by is next to nothing there too. With ``prior:
+    selected`` they say which columns are idle as well, and no fit sees those.
     """
+    if settings.prior == "selected":
+        t = training
+        found = selected(t.inputs.matrix, t.columns, t.y, t.weight, t.evidence, settings)
+        without = replace(t, inputs=replace(t.inputs, matrix=found.matrix))
+        return _LinearSweep(without, MARGINAL_PENALTY, found.settings, _Paths(without), found.in_doubt)
     paths = _Paths(training)
     if settings.prior == "marginal":
         t = training

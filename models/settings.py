@@ -35,7 +35,9 @@ class LinearSettings:
         loss; ``marginal`` takes for each group, and each feature of many columns, the prior variance of the largest
         marginal likelihood (:mod:`models.linear_prior`), and the grids below are not used. On synthetic cohorts
         ``marginal`` is nearer to the truth at 2,000 cases and as near at 20,000; on Chowell_train its log loss was
-        higher (0.5361 against 0.5352, 2 x 5 folds), so real experiments keep ``resampled``.
+        higher (0.5361 against 0.5352, 2 x 5 folds), so real experiments keep ``resampled``. ``selected`` is
+        ``marginal`` with the columns that the cases are likelier without held at exactly 0
+        (:mod:`models.selected_prior`): an explanation of fewer things.
     penalties
         Grid of ridge penalties, chosen by cross-validated log loss. The penalty is the inverse prior variance of a
         standardised coefficient: 10 is a prior standard deviation of 0.32 log-odds per standard deviation.
@@ -55,7 +57,7 @@ class LinearSettings:
     """
 
     on: bool = True
-    prior: Literal["resampled", "marginal"] = "resampled"
+    prior: Literal["resampled", "marginal", "selected"] = "resampled"
     penalties: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
     group_penalty: Mapping[str, float] = field(default_factory=dict)
     missing_penalty: float = 30.0

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from features.cohort import Cohort
     from models.response import Answers, ResponseModel
 
-SETTINGS = ResponseSettings(linear=LinearSettings(prior="marginal"), boosted=BoostedSettings(on=False))
+SETTINGS = ResponseSettings(linear=LinearSettings(prior="selected"), boosted=BoostedSettings(on=False))
 """Of ``experiments/*_synthetic.yaml``. The boosted term does not earn its place on these cohorts: bends are hinges,
 settings are nested levels."""
 
@@ -183,7 +183,7 @@ BARS = {"none": 0.04, "realistic": 0.07}
 """Mean absolute error to the true probability with 20,000 training cases (issue 4)."""
 
 MISSED = pytest.mark.xfail(
-    reason="targeted reaches 0.042 complete and 0.071 with missingness; the generator's own structure reaches 0.03",
+    reason="targeted reaches 0.043 on complete cases (0.066 with missingness); the generator's own structure reaches 0.03",
     strict=True,
 )
 
@@ -191,7 +191,7 @@ MISSED = pytest.mark.xfail(
 @pytest.mark.soak
 @pytest.mark.parametrize(
     ("family", "missingness"),
-    [pytest.param(*kind, marks=[MISSED] if kind[0] == "targeted" else []) for kind in KINDS],
+    [pytest.param(*kind, marks=[MISSED] if kind == ("targeted", "none") else []) for kind in KINDS],
 )
 def test_error_at_the_whole_size(family: Any, missingness: Any) -> None:
     assert judged(family, missingness, WHOLE).error <= BARS[missingness]

@@ -48,6 +48,14 @@ def test_a_setting_that_training_did_not_have_falls_to_what_it_is_part_of() -> N
     assert fitted.show(lung, 0)[0].value == "vemurafenib"
 
 
+def test_people_read_words_and_no_codes() -> None:
+    fitted = TherapyInteractionsBuilder().fit(TRAINING)
+    for case_ in (AGAIN, case("LUAD", ["vemurafenib"], [V600E])):
+        shown = fitted.show(batch_of([case_]), 0)
+        assert all("_" not in one.text and "BRAF_V600E" not in one.text for one in shown)
+    assert fitted.show(batch_of([AGAIN]), 0)[0].text == "vemurafenib in skin for BRAF V600E after the same target"
+
+
 KRAS = {"gene": "KRAS", "kind": "mutation", "protein_change": "p.G12D"}
 CETUXIMAB = case("COAD", ["cetuximab"], [])
 UNDONE = case("COAD", ["cetuximab"], [KRAS])

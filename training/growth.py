@@ -39,7 +39,7 @@ SHOWN_SIZES = (250, 1_000, 5_000, 20_000)
 
 COLUMNS = ("family", "missingness", "cases", "error", "coverage", "median_width", "spearman")
 
-SETTINGS = ResponseSettings(linear=LinearSettings(prior="marginal"), boosted=BoostedSettings(on=False))
+SETTINGS = ResponseSettings(linear=LinearSettings(prior="selected"), boosted=BoostedSettings(on=False))
 """Of ``experiments/*_synthetic.yaml``."""
 
 KINDS = tuple(product(("checkpoint", "targeted"), ("none", "realistic")))

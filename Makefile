@@ -42,8 +42,8 @@ check: $(STAMP) ## ruff, mypy --strict, import-linter
 serve: $(STAMP) ## serve the promoted models on 127.0.0.1:3000 (those of the demo when there are no others)
 	@$(BIN)/oncorespond serve --or-demo
 
-ui: $(STAMP) ## MLflow's pages over the tracked experiments
-	@$(BIN)/oncorespond ui
+ui: $(STAMP) ## MLflow's pages over the tracked experiments (those of the demo when there are no others)
+	@$(BIN)/oncorespond ui --or-demo
 
 bench: $(STAMP) ## benchmarks as ratios, into docs/benchmarks.md
 	@$(BIN)/python -m tests.bench

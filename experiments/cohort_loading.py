@@ -65,7 +65,7 @@ def find_cohort(name: str, synthetic_cases: int) -> Cohort:
         return draw(family, synthetic_cases, int(seed), cohort=sites)  # type: ignore[arg-type]  # the pattern checked
     known = sorted(found.parent.name for found in cohorts_folder().glob(f"*/{DESCRIPTION}"))
     raise CohortNotFound(
-        f"there is no cohort {name!r} under {cohorts_folder().name}/",
+        f"there is no cohort {name!r}, neither a folder nor in $ORP_COHORTS ({cohorts_folder().name}/)",
         allowed=nearest(name, known) or known,
         way_out="Build it with `oncorespond cohort build`, or all with `make cohorts SHARED=../shared`.",
     )

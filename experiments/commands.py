@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,9 +23,6 @@ ALSO = (
 NOT_REPRODUCED = 3
 """Exit status: what is on disk is not what it says it is."""
 
-WIDTH_OF_A_FILE = 120
-"""Characters of a line where the output is no terminal."""
-
 
 def train(
     experiment: Annotated[Path, typer.Argument(help="Experiment file, such as experiments/checkpoint.yaml.")],
@@ -40,14 +36,12 @@ def train(
 
     Example: oncorespond train experiments/checkpoint.yaml --set resampling.repeats=2 --with ablation,permutations
     """
-    from rich.console import Console
-
     from experiments.config import read_experiment
     from experiments.progress import Progress
-    from experiments.shown import print_run, run_json
+    from experiments.shown import print_run, run_json, terminal
     from experiments.start import run_experiment
 
-    console = Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_A_FILE)
+    console = terminal()
     asked = read_experiment(experiment, [*(overrides or []), *([f"evaluation.also=[{also}]"] if also else [])])
     progress = Progress(None if as_json else console)
     run = run_experiment(asked, progress, workers=workers, stem=experiment.stem, tracking=tracking)
@@ -99,12 +93,11 @@ def reproduce(
 
     Example: oncorespond reproduce checkpoint-response@challenger
     """
-    from rich.console import Console
-
     from experiments.progress import Progress
     from experiments.reproduce import in_words, reproduce_run, reproduction_json
+    from experiments.shown import terminal
 
-    console = Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_A_FILE)
+    console = terminal()
     found = reproduce_run(run, Progress(None if as_json else console), workers)
     if as_json:
         typer.echo(json.dumps(reproduction_json(found)))
@@ -125,10 +118,9 @@ def compare(
 
     Example: oncorespond compare checkpoint-response/1 checkpoint-response/2 --html compared.html
     """
-    from rich.console import Console
-
     from experiments.compare import compare_runs, comparison_json
     from experiments.compare_shown import print_comparison, write_page
+    from experiments.shown import terminal
 
     found = compare_runs(runs, resamples=resamples)
     if page is not None:
@@ -136,24 +128,22 @@ def compare(
     if as_json:
         typer.echo(json.dumps(comparison_json(found), allow_nan=False))
     else:
-        print_comparison(found, Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_A_FILE))
+        print_comparison(found, terminal())
 
 
 def ui(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
+    or_demo: Annotated[bool, typer.Option("--or-demo", help="Without runs here, show those of the demo.")] = False,
 ) -> None:
     """Open MLflow's pages over the tracked experiments, on this machine only.
 
+    The store is $MLFLOW_TRACKING_URI (default SQLite, runs/mlflow.db).
+
     Example: oncorespond ui --port 5001
     """
-    import subprocess
+    from experiments.tracking_pages import serve_tracking_pages
 
-    from training.tracking import store_uri
-
-    # MLflow's pages open on traces of language models unless they are asked for training runs.
-    typer.echo(f"Runs and models: http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning")
-    words = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store_uri(), "--host", "127.0.0.1"]
-    raise typer.Exit(subprocess.run([*words, "--port", str(port)], check=False).returncode)  # noqa: S603 - no shell
+    raise typer.Exit(serve_tracking_pages(port, or_demo=or_demo, say=typer.echo))
 
 
 def mount(app: typer.Typer) -> None:

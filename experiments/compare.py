@@ -7,7 +7,7 @@ out-of-fold number, one per run. Only cases that all runs forecast, with the sam
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from models.bootstrap import RESAMPLES, Estimate, estimate, resample_counts
 from models.metrics import auroc, brier, log_loss
 from models.metrics_calibration import calibration_in_the_large, calibration_slope
 from training.judged import MODEL
-from training.tracking import find_run
+from training.tracking import Logged, find_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +37,12 @@ METRICS: dict[str, Callable[..., Any]] = {
     "slope": calibration_slope,
 }
 """Compared, in order."""
+
+CODE = ("code.commit", "code.digest", "lock.digest")
+"""Tags of a run that say which code and libraries made it."""
+
+ABSENT = "-"
+"""Stands where a run has no such setting: an older or newer version made it."""
 
 FEWEST_CASES = 20
 """Fewest common cases of a set of patients that is compared."""
@@ -75,12 +81,21 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Names of the runs in order, and every comparison; ``left_out`` counts cases that not all runs forecast."""
+    """Names of the runs in order, and every comparison.
+
+    Attributes
+    ----------
+    left_out
+        How many cases not all runs forecast.
+    differing
+        What the runs were made with and differ in: the setting's name and one value per run.
+    """
 
     runs: tuple[str, ...]
     rows: tuple[Compared, ...]
     left_out: Mapping[tuple[str, str], int]
     synthetic: bool
+    differing: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def compare_runs(which: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 2026) -> Comparison:
@@ -105,7 +120,24 @@ def compare_runs(which: Sequence[str], *, resamples: int = RESAMPLES, seed: int 
             pq.read_table(one.fetch("tables", Path(held) / str(place)) / FORECASTS) for place, one in enumerate(found)
         ]
     synthetic = any(one.tags.get("synthetic") == "true" for one in found)
-    return compare_tables(tuple(which), tables, synthetic=synthetic, resamples=resamples, seed=seed)
+    compared = compare_tables(tuple(which), tables, synthetic=synthetic, resamples=resamples, seed=seed)
+    return replace(compared, differing=differing(found))
+
+
+def differing(runs: Sequence[Logged]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the settings, data hashes and code that are not the same in all runs, in the order of the first.
+
+    Examples
+    --------
+    >>> one = Logged("a", "a", {"code.commit": "1f"}, (), {"model.seed": "1", "family": "targeted"})
+    >>> other = Logged("b", "b", {"code.commit": "2e"}, (), {"model.seed": "2", "family": "targeted"})
+    >>> differing([one, other])
+    (('model.seed', ('1', '2')), ('code.commit', ('1f', '2e')))
+    """
+    made_with = [{**run.parameters, **{name: run.tags.get(name, ABSENT) for name in CODE}} for run in runs]
+    names = dict.fromkeys(name for one in made_with for name in one)
+    values = {name: tuple(one.get(name, ABSENT) for one in made_with) for name in names}
+    return tuple((name, found) for name, found in values.items() if len(set(found)) > 1)
 
 
 def compare_tables(
@@ -186,4 +218,9 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
         }
         for row in found.rows
     ]
-    return {"runs": list(found.runs), "synthetic": found.synthetic, "rows": rows}
+    return {
+        "runs": list(found.runs),
+        "differing": {name: list(values) for name, values in found.differing},
+        "synthetic": found.synthetic,
+        "rows": rows,
+    }

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 TITLES = {**METRIC_TITLES, "brier": "Brier", "log_loss": "log loss", "citl": "CITL", "slope": "slope"}
 
+LONGEST_SETTING = 60
+"""Characters of a setting on the terminal; the page and the JSON have it whole."""
+
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Runs compared</title>
 <style>
@@ -30,11 +33,17 @@ PAGE = """<!doctype html>
   caption { text-align: left; font-weight: 600; padding: .3rem 0; }
   th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
   th:first-child, td:first-child { text-align: left; } .apart { font-weight: 600; }
+  .long { overflow-wrap: anywhere; }
   .notice { border-left: 4px solid #0072B2; padding: .4rem .8rem; background: #f4f8fb; }
 </style></head><body>
 <h1>Runs compared on the same patients</h1>
 <p class="notice">{{ use }}{% if synthetic %} <strong>SYNTHETIC: nothing here is about patients.</strong>{% endif %}</p>
 <ol>{% for run in runs %}<li>{{ run }}</li>{% endfor %}</ol>
+{% if differing %}<table><caption>What the runs differ in</caption>
+<tr><th>setting</th>{% for run in runs %}<th>run {{ loop.index }}</th>{% endfor %}</tr>
+{% for name, values in differing %}<tr><td>{{ name }}</td>
+{% for one in values %}<td class="long">{{ one }}</td>{% endfor %}</tr>
+{% endfor %}</table>{% else %}<p>The runs were made with the same settings, data and code.</p>{% endif %}
 <p>Values with 95% intervals; differences are paired (the same bootstrap patients in every run), each run less run 1.
 Bold: the interval leaves out zero.</p>
 {% for caption, rows in groups %}
@@ -57,7 +66,9 @@ def write_page(found: Comparison, place: Path) -> Path:
         (caption, [(TITLES[row.metric], [in_words(one) for one in row.values], _marked(row)) for row in rows])
         for caption, rows in _groups(found).items()
     ]
-    page = template.render(use=INTENDED_USE, synthetic=found.synthetic, runs=found.runs, groups=groups)
+    page = template.render(
+        use=INTENDED_USE, synthetic=found.synthetic, runs=found.runs, differing=found.differing, groups=groups
+    )
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(page, encoding="utf-8")
     return place
@@ -94,6 +105,10 @@ def print_comparison(found: Comparison, console: Console) -> None:
         console.print("[bold red]SYNTHETIC[/bold red]: nothing here is about patients.")
     for place, run in enumerate(found.runs, 1):
         console.print(f"run {place}  {run}", highlight=False)
+    for name, values in found.differing:
+        console.print(f"  {name}: {' | '.join(_short(one) for one in values)}", highlight=False, markup=False)
+    if not found.differing:
+        console.print("the same settings, data and code")
     for caption, rows in _groups(found).items():
         table = Table(title=caption, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
         table.add_column("metric")
@@ -104,3 +119,7 @@ def print_comparison(found: Comparison, console: Console) -> None:
             apart = [f"[bold]{words}[/bold]" if differs else words for words, differs in _marked(row)]
             table.add_row(TITLES[row.metric], *(in_words(one) for one in row.values), *apart)
         console.print(table)
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= LONGEST_SETTING else value[: LONGEST_SETTING - 3] + "..."

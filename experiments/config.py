@@ -226,6 +226,7 @@ class Experiment:
     gate: GateSettings = field(default_factory=GateSettings)
 
     def __post_init__(self) -> None:
+        _refuse_too_few(self)
         unknown = [name for name in self.evaluation.comparators if name not in EVERY_COMPARATOR]
         if unknown:
             raise WrongSetting(
@@ -263,6 +264,23 @@ class Experiment:
         return asdict(self)
 
 
+def _refuse_too_few(experiment: Experiment) -> None:
+    for path, least in LEAST.items():
+        section, _, name = path.partition(".")
+        if (found := getattr(getattr(experiment, section), name)) < least:
+            raise WrongSetting(f"{found} is less than {least}", field=path, way_out=f"Give {least} or more.")
+
+
+LEAST = {
+    "resampling.repeats": 0,
+    "resampling.folds": 2,
+    "model.folds": 2,
+    "evaluation.bootstraps": 1,
+    "cohorts.synthetic_cases": 1,
+}
+"""Whole numbers and the least that each can be."""
+
+
 def read_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     """Read an experiment file.
 
@@ -284,9 +302,16 @@ def read_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
     if not place.is_file():
         shipped = sorted(found.name for found in Path(__file__).parent.glob("*.yaml"))
         raise ExperimentNotFound("there is no such experiment file", record=str(path), allowed=shipped)
-    raw = yaml.safe_load(place.read_text(encoding="utf-8"))
+    try:
+        raw = yaml.safe_load(place.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise WrongSetting(f"is not YAML: {' '.join(str(error).split())}", record=place.name) from None
     if not isinstance(raw, dict):
-        raise WrongSetting("is not a mapping of settings", record=place.name)
+        way_out = "Begin with a copy of experiments/checkpoint.yaml."
+        raise WrongSetting("is not a mapping of settings", record=place.name, way_out=way_out)
+    if {"table", "study"} & set(raw):
+        way_out = "Build the cohort with `oncorespond cohort build`, and name it in an experiment file."
+        raise WrongSetting("is a manifest of a cohort, no experiment", record=place.name, way_out=way_out)
     changed = overridden(raw, overrides)
     _refuse_terms_twice(changed)
     return read_settings(Experiment, changed)

@@ -37,9 +37,9 @@ def run_demo(open_report: bool, further: Callable[[Path, Console], None] | None 
     further
         Called with the demo's folder before the last words; what stands on the models, such as a log of answers.
     """
-    from rich.console import Console
+    from experiments.shown import terminal
 
-    console = Console()
+    console = terminal()
     started = time.monotonic()
     _settle_in()
     console.print("[bold]oncorespond demo[/bold]: SYNTHETIC cases only, everything in .demo/\n", highlight=False)
@@ -93,7 +93,7 @@ def _trained_and_promoted(family: str, console: Console) -> Path:
     file = _experiment_of(family)
     console.rule(f"[bold]oncorespond train experiments/{file.name}[/bold]")
     run = run_experiment(read_experiment(file, []), Progress(console), workers=2, stem=file.stem)
-    print_run(run, console)
+    print_run(run, console, whole=False)
     console.rule(f"[bold]oncorespond promote {family}-response[/bold]")
     done = promote(f"{family}-response", force=True, why="the demo shows the way, not a model")
     console.print(
@@ -124,4 +124,4 @@ def _next_steps(console: Console, reports: list[Path], seconds: float) -> None:
     shown("  [bold]make ui[/bold]      the tracked runs in MLflow's pages")
     shown("  [bold]source .venv/bin/activate; export ORP_MODELS=.demo/served-models[/bold]", highlight=False)
     shown("  [bold]oncorespond predict .demo/checkpoint.json --json[/bold]   the same answer for a machine")
-    shown("  your own patients: docs/cohorts.md, then [bold]oncorespond train[/bold]")
+    shown("  your own patients: docs/cohorts.md and docs/tutorial.md, then [bold]oncorespond train[/bold]")

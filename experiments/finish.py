@@ -96,5 +96,7 @@ def finish(
     tracked = None
     if tracking:
         with progress.step("Logging to MLflow"):
-            tracked = track(record_of(experiment, model, evaluation, material, folder, stem, scenes))
+            record = record_of(experiment, model, evaluation, material, folder, stem, scenes)
+            # MLflow's own duration is that of the logging: its run begins when all is done.
+            tracked = track(replace(record, tags={**record.tags, "seconds": f"{progress.seconds:.0f}"}))
     return Run(experiment, model, evaluation, scenes, folder, report, tracked, tuple(further))

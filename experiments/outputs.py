@@ -15,6 +15,7 @@ import yaml
 
 from experiments.checks import checks_bytes
 from experiments.forecasts import CASES, FORECASTS
+from features.provenance import ENDPOINT_TITLES
 from models.metrics import auroc, brier, log_loss
 from training.card_page import card_markdown
 from training.environment import environment_tags
@@ -136,7 +137,7 @@ def report_data(
     gap = None if answers is None else shap_gap(model, answers.inputs.matrix[:SHAP_CASES])
     checked = [] if gap is None else [f"Boosted contributions differ from shap.TreeExplainer by {gap:.1e} at most."]
     return ReportData(
-        title=f"{experiment.name}: {experiment.question.endpoint}",
+        title=f"{experiment.name}: {ENDPOINT_TITLES[experiment.question.endpoint]}",
         synthetic=experiment.synthetic,
         question=question,
         cohorts=[line for pool, role in material.pools for line in cohort_lines(pool, role)],
@@ -242,6 +243,8 @@ def record_of(
             "family": experiment.family,
             "synthetic": str(experiment.synthetic).lower(),
             "artefact.digest": model.identity.digest,
+            # MLflow's panel of datasets shows the first alone and hides the others behind a button.
+            "cohorts": ", ".join(f"{one.cohort_id} ({one.context})" for one in data)[:LONGEST_NOTE],
         },
         resamples=repeats_of(scenes),
         note=_note(model),

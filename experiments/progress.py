@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,12 @@ class Progress:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console
+        self._begun = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._begun
 
     @contextmanager
     def step(self, words: str) -> Iterator[None]:

@@ -128,7 +128,7 @@ def _verdict(found: ModelVersion, place: Path) -> GateVerdict:
 
 def _refusal(found: ModelVersion, verdict: GateVerdict) -> GateRefused:
     return GateRefused(
-        f"version {found.version} is {verdict.verdict}: {listed(verdict.reasons)}",
+        f"the gate says of version {found.version}: {verdict.verdict}: {listed(verdict.reasons)}",
         record=found.name,
         way_out="Mend the model, or say --force --why TEXT, which is recorded.",
     )

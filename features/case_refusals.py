@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -44,6 +44,28 @@ _ASKED_FOR = {
 }
 
 
+CASE = "Case"
+"""Name of the record that the examples are of; manifests and events have fields of the same names."""
+
+EXAMPLES = {
+    "agents": '["pembrolizumab"]',
+    "alterations": '[{"gene": "KRAS", "kind": "mutation", "protein_change": "p.G12C"}]',
+    "alterations[]": '{"gene": "KRAS", "kind": "mutation", "protein_change": "p.G12C"}',
+    "assay": '{"panel": "MSK-IMPACT468"}',
+    "gene": '"KRAS"',
+    "genes_tested": '["KRAS", "STK11"]',
+    "histology": '"LUAD"',
+    "mmr": '{"ihc": "proficient"}',
+    "patient": '{"age_years": 63, "ecog": 1}',
+    "prior_therapies": '[{"agents": ["carboplatin", "pemetrexed"], "line": 1}]',
+    "prior_therapies[]": '{"agents": ["carboplatin", "pemetrexed"], "line": 1}',
+    "specimen": '{"source": "tissue"}',
+    "therapy": '{"agents": ["pembrolizumab"]}',
+    "tmb": '{"mut_per_mb": 12.3}',
+}
+"""How a field of a case is written, for whoever wrote it in another way."""
+
+
 def refusals_of(error: ValidationError, record: type[BaseModel]) -> Iterator[CaseRefusal]:
     """Yield one refusal per finding of pydantic, in the order of the fields.
 
@@ -68,7 +90,7 @@ def _refusal(detail: ErrorDetails, record: type[BaseModel]) -> CaseRefusal:
     if kind == "extra_forbidden":
         return _unknown_key(detail, record, field)
     if kind == "missing" or (detail.get("input") is None and kind.endswith("_type")):
-        return errors.MissingField("is required and may not be null", field=field, way_out="Give a value.")
+        return _missing(detail, record, field)
     if kind in _BY_CODE:
         return _BY_CODE[kind](
             context.get("message", detail["msg"]),
@@ -86,16 +108,63 @@ def _refusal(detail: ErrorDetails, record: type[BaseModel]) -> CaseRefusal:
         return errors.NotAFiniteNumber("is not a finite number; leave it out when it is unknown", field=field)
     if kind.endswith("_type") or kind == "int_from_float":
         asked = _ASKED_FOR.get(kind.split("_")[0], "another type of value")
-        return errors.WrongType(f"{asked} is asked for, seen {seen_text(detail['input'])}", field=field)
+        example = EXAMPLES.get(_shape(detail["loc"]))
+        return errors.WrongType(
+            f"{asked} is asked for, seen {seen_text(detail['input'])}",
+            field=field,
+            way_out=f"Write it as {example}." if example and record.__name__ == CASE else None,
+        )
     return CaseRefusal(f"{detail['msg']}, seen {seen_text(detail['input'])}", field=field)
+
+
+def _missing(detail: ErrorDetails, record: type[BaseModel], field: str | None) -> CaseRefusal:
+    *parents, key = detail["loc"]
+    info = _record_at(record, parents).model_fields.get(str(key))
+    allowed = get_args(info.annotation) if info is not None and get_origin(info.annotation) is Literal else ()
+    example = EXAMPLES.get(_shape(detail["loc"])) if record.__name__ == CASE else None
+    way_out = None if allowed else f"Give a value, such as {example}." if example else "Give a value."
+    return errors.MissingField("is required and may not be null", field=field, allowed=allowed, way_out=way_out)
+
+
+def _shape(location: Iterable[int | str]) -> str:
+    """Return the name of the last field of a location; ``name[]`` for an entry of a list."""
+    *_, before, last = ("", *location)
+    return f"{before}[]" if isinstance(last, int) else str(last)
 
 
 def _unknown_key(detail: ErrorDetails, record: type[BaseModel], field: str | None) -> CaseRefusal:
     *parents, key = detail["loc"]
     allowed = field_names(_record_at(record, parents))
-    close = nearest(str(key), allowed)
+    close = (_elsewhere(record, str(key)) if record.__name__ == CASE else ()) or nearest_keys(str(key), allowed)
     hint = f"Did you mean {close[0]!r}?" if close else None
     return errors.UnknownKey("is not a field of the record", field=field, allowed=close or allowed, way_out=hint)
+
+
+def _elsewhere(record: type[BaseModel], key: str) -> tuple[str, ...]:
+    """Return where a field of this very name stands, when it was written one level too high or too low."""
+    found = [key] if key in field_names(record) else []
+    for name, info in record.model_fields.items():
+        inner = None if _is_list(info.annotation) else _model_in(info.annotation)
+        if inner is not None and key in field_names(inner):
+            found.append(f"{info.alias or name}.{key}")
+    return tuple(found)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) in (tuple, list) or any(_is_list(arg) for arg in get_args(annotation))
+
+
+def nearest_keys(seen: str, allowed: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that a key may have meant: those that hold it as a whole word, else the nearest spellings.
+
+    Examples
+    --------
+    >>> nearest_keys("age", ["race", "age_years"]), nearest_keys("ecgo", ["ecog", "sex"])
+    (('age_years',), ('ecog',))
+    """
+    names = tuple(allowed)
+    whole = tuple(name for name in names if seen.casefold() in name.casefold().replace(".", "_").split("_"))
+    return whole or nearest(seen, names)
 
 
 def field_names(record: type[BaseModel]) -> tuple[str, ...]:

@@ -224,10 +224,11 @@ def _check_ids(cohort: Cohort) -> None:
     repeated = [entry["values"] for entry in counts.filter(pc.greater(counts.field("counts"), 1)).to_pylist()]
     if repeated:
         raise DuplicateCaseId(
-            f"{len(repeated)} ids are given to more than one case, the first is {repeated[0]!r}",
+            f"{repeated[0]!r} is given to more than one case"
+            + (f", and so are {len(repeated) - 1} other ids" if len(repeated) > 1 else ""),
             field="case_id",
             record="table cases",
-            way_out="Give each decision its own id; `patient_id` may repeat.",
+            way_out="Give each decision its own id; `patient_id` may repeat. A row that stands twice is taken out.",
         )
     if cohort.outcomes.column("case_id").to_pylist() != ids.to_pylist():
         raise UnknownCaseId("are not the cases in their order", field="case_id", record="table outcomes")

@@ -57,6 +57,8 @@ def show_build(console: Console, cohort_id: str, place: str, build: Mapping[str,
     ):
         if names:
             console.print(f"  {label} ({len(names)}): {_some(names)}", markup=False)
+    if build["unmapped"]:
+        console.print("  name each in the manifest, under `fields`, or under `not_used` with the reason", markup=False)
     for note in build["notes"]:
         console.print(f"  {note}", markup=False)
 

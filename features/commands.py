@@ -36,8 +36,15 @@ def cohorts_folder() -> Path:
 def load(name: str) -> Cohort:
     """Load a cohort by its folder, or by its id under :func:`cohorts_folder`."""
     from features.cohort import Cohort
+    from features.cohort_refusals import CohortNotFound
 
     folder = Path(name)
+    if not folder.is_dir() and not (cohorts_folder() / name).is_dir():
+        raise CohortNotFound(
+            f"there is no cohort {name!r}, neither a folder nor in $ORP_COHORTS ({cohorts_folder().name}/)",
+            allowed=sorted(path.parent.name for path in cohorts_folder().glob("*/cohort.json")),
+            way_out="Build one with `oncorespond cohort build`.",
+        )
     return Cohort.load(folder if folder.is_dir() else cohorts_folder() / name)
 
 
@@ -59,6 +66,7 @@ def build(
     """Build a cohort from any table or study folder by a YAML mapping.
 
     Every row becomes a case or is left out with a reason; columns and values that were not read are listed.
+    The language of a mapping, with a whole one to start from, is in docs/cohorts.md.
 
     For example:
 
@@ -78,6 +86,7 @@ def build(
         _print_json(_built(cohort, folder))
     else:
         show_build(Console(), cohort.provenance.cohort_id, str(folder), cohort.build or {})
+        typer.echo(f"next  oncorespond cohort describe {folder}")
 
 
 def _built(cohort: Cohort, folder: Path) -> dict[str, Any]:

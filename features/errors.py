@@ -202,7 +202,8 @@ class InvalidCase(Refusal):
 
     def __init__(self, problems: Iterable[CaseRefusal], record: str | None = None) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(str(problem) for problem in self.problems), record=record)
+        texts = [str(problem) for problem in self.problems]
+        super().__init__("; ".join([*(text.removesuffix(".") for text in texts[:-1]), *texts[-1:]]), record=record)
 
     def log_text(self) -> str:
         """Return codes and fields of all problems, without any value of a patient."""

@@ -17,6 +17,14 @@ from typing import Literal
 Endpoint = Literal["orr", "dcb", "shrinkage30", "pcr"]
 """``orr`` RECIST 1.1 CR or PR; ``dcb`` no progression for 6 months; ``shrinkage30``; ``pcr``. Never pooled."""
 
+ENDPOINT_TITLES: dict[str, str] = {
+    "orr": "objective response",
+    "dcb": "durable clinical benefit",
+    "shrinkage30": "shrinkage by 30% or more",
+    "pcr": "pathological complete response",
+}
+"""Endpoints as people read them."""
+
 Denominator = Literal["itt", "evaluable", "unknown"]
 """Whom the outcomes were recorded for: all who started, those with a scan after baseline, or not said."""
 

@@ -36,6 +36,7 @@ def serve(
     Example: [bold]oncorespond serve --dev[/bold], or first [bold]oncorespond keys init[/bold] and
     [bold]oncorespond keys add ward-7 --role predict[/bold]
     """
+    from features.free_port import check_port
     from serving.served_models import models_folder
     from serving.worker import ACKNOWLEDGED
 
@@ -50,6 +51,7 @@ def serve(
     os.environ.setdefault("ORP_PUBLIC_URL", f"http://127.0.0.1:{port}")
     token = _dev_token() if dev else ""
     _look_before(synthetic)
+    check_port(port)
     typer.echo(f"serving {os.environ['ORP_MODELS']} on http://127.0.0.1:{port} (API: /docs), Ctrl-C stops")
     typer.echo(f"audit log {os.environ['ORP_DATABASE_URL'].rpartition('@')[2]}")
     if token:
@@ -96,10 +98,12 @@ def _dev_token() -> str:
 def _look_before(synthetic: bool) -> None:
     """Refuse here, in words, before a server starts: load the models, open the log, build the door."""
     from serving.deadline import site_deadline_s
+    from serving.fhir.settings import ClinicalSettings
     from serving.served_models import models_folder
-    from serving.worker import Worker
+    from serving.worker import ACKNOWLEDGED, Worker
 
     site_deadline_s()
+    ClinicalSettings.of(os.environ.get(ACKNOWLEDGED) or None)
     Worker.start(models_folder(), synthetic).stop()
 
 

@@ -9,7 +9,8 @@ from typing import Any
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 52rem; padding: 0 1rem; color: #1a1a1a;
   background: #fff; }
-pre { background: #f3f4f6; padding: 1rem; overflow-x: auto; border-radius: 4px; }
+pre { background: #f3f4f6; padding: 1rem; white-space: pre-wrap; overflow-wrap: anywhere;
+  border-radius: 4px; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .3rem .6rem .3rem 0;
   border-bottom: 1px solid #ccc; vertical-align: top; }
 .synthetic { color: #8a0f5c; font-weight: bold; }
@@ -47,6 +48,8 @@ def front_page(
 <p>How likely is an objective response to this therapy, for this patient, at this decision; how sure, and why.</p>
 <p><strong>{escape(intended_use)}</strong></p>
 <h2>Served</h2><ul>{"".join(_served(model) for model in models) or "<li>no model is ready</li>"}</ul>
+<p>For people: <a href="/model/card">what the models are for and how they were judged</a>, and the
+<a href="/audit">pages for auditors</a>.</p>
 <h2>Routes</h2><table>{routes}</table>
 <p>Machine-readable: <a href="/openapi.json">/openapi.json</a></p>
 <h2>An example</h2><pre>{escape(request)}</pre>

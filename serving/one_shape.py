@@ -35,7 +35,22 @@ def add_error_shape(app: FastAPI) -> None:
         path = request.url.path[:80]
         if found.status_code == MethodNotAllowed.http_status:
             return refused_answer(request, MethodNotAllowed(f"{request.method[:10]} is not answered at {path}"))
-        return refused_answer(request, NoSuchRoute(f"there is nothing at {path}", way_out="See /docs."))
+        return refused_answer(request, NoSuchRoute(f"there is nothing at {path}", way_out=_way_out(app, path)))
+
+
+CLINICAL = ("/fhir", "/cds-services")
+"""Addresses that exist only when somebody acknowledged that they are for research."""
+
+ACKNOWLEDGE = (
+    "FHIR and CDS Hooks are off: start with `oncorespond serve --clinical-research-acknowledged NAME`;"
+    " see docs/integration.md."
+)
+
+
+def _way_out(app: FastAPI, path: str) -> str:
+    asked = next((one for one in CLINICAL if f"{path}/".startswith(f"{one}/")), None)
+    there = asked is None or any(getattr(route, "path", "").startswith(asked) for route in app.routes)
+    return "See /docs." if there else ACKNOWLEDGE
 
 
 def refused_answer(request: Request, refusal: Refusal) -> Response:

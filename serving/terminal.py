@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from features.provenance import ENDPOINT_TITLES
 from serving.comparator_names import COMPARATOR_NAMES
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def _headline(answer: Mapping[str, Any]) -> Text:
     head.append(" would respond, 95% interval ").append(
         f"{interval['low']:.0%} to {interval['high']:.0%}", style="bold"
     )
-    return head.append(f" ({answer['model']['endpoint']}: objective response)", style="dim")
+    endpoint = str(answer["model"]["endpoint"])
+    return head.append(f" ({endpoint}: {ENDPOINT_TITLES.get(endpoint, endpoint)})", style="dim")
 
 
 def _scale(answer: Mapping[str, Any]) -> Text:

@@ -44,8 +44,8 @@ class Clinic:
     def predict(self, content: Any) -> Any:
         return self.post(PREDICT, content)
 
-    def hook(self, content: Any, path: str = ORDERS) -> Any:
-        return self.post(path, content, "application/json")
+    def hook(self, content: Any, path: str = ORDERS, **headers: str) -> Any:
+        return self.post(path, content, "application/json", **headers)
 
 
 def of_type(bundle: Any, kind: str) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ def test_the_walk_takes_under_six_clicks(chrome: Any, home: str, site: Site) -> 
         page, clicks = seen.page, Clicks(seen.page)
         clicks.on(page.get_by_role("navigation", name="Pages").get_by_role("link", name="Explanations"))
         clicks.on(page.get_by_role("link", name="last month"))
-        row = page.locator("#signs tr", has_text="TMB mut per Mb")
+        row = page.locator("#signs tr").filter(has=page.get_by_role("rowheader", name="TMB", exact=True))
         told = int(re.search(r"the (\d+) prediction", row.inner_text())[1])  # type: ignore[index]
         clicks.on(row.get_by_role("link", name=re.compile("^the .* prediction")))
         listed = page.get_by_role("region", name="Predictions").locator("tbody tr")

@@ -98,8 +98,9 @@ def test_a_version_and_its_rest_make_the_whole(site: Site) -> None:
         rows = numbers(site, f"/audit/explanations/features.csv?{query}")
         return {row["feature"]: int(row["answers"]) for row in rows}
 
-    whole, parts = total(""), [total(f"version={one}") for one in ("checkpoint-response/0", "checkpoint-response/1")]
-    for feature in ("TMB mut per Mb", "PD-L1 TPS percent"):
+    versions = ("checkpoint-response/0", "checkpoint-response/1", "targeted-response/1")
+    whole, parts = total(""), [total(f"version={one}") for one in versions]
+    for feature in ("TMB", "PD-L1 TPS"):
         assert whole[feature] == sum(part.get(feature, 0) for part in parts)
 
 
@@ -232,3 +233,22 @@ def test_integrity_names_what_is_not_as_written(demo_folder: Path, tmp_path: Pat
         auditor.close()
     assert not verdict.good
     assert any("20" in problem.text for problem in verdict.problems)
+
+
+def test_tissues_are_named_in_words(site: Site) -> None:
+    for address in ("/audit/explanations/subgroups.csv?by=tissue", "/audit/calibration/tissues.csv"):
+        text = str(numbers(site, address))
+        assert "Lung" in text, address
+        assert "LUNG" not in text, address
+
+
+def test_answers_of_rankings_are_not_called_shadow(reader: LogReader) -> None:
+    from serving.pages.integrity_checks import served_when
+    from serving.pages.log_counts import answered
+
+    roles = {(one["version"], one["role"]): one["n"] for one in served_when(reader)}
+    for one in answered(reader):
+        assert one.answers == roles.get((one.version, "served"), 0)
+        assert one.shadow == roles.get((one.version, "in shadow"), 0)
+        assert one.ranked == roles.get((one.version, "in rankings"), 0)
+    assert sum(one.shadow for one in answered(reader)) > 0

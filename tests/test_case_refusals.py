@@ -7,6 +7,7 @@ import json
 import pytest
 
 from features.case import read_case, read_case_json
+from features.case_refusals import EXAMPLES
 from features.errors import InvalidCase
 from tests.cases import golden, good_case
 
@@ -24,6 +25,23 @@ def test_bad_input_is_refused_by_its_cause(row: dict[str, str]) -> None:
     problem = caught.value.problems[0]
     assert (problem.code, problem.field or "") == (row["expected"], row["field"]), str(caught.value)
     assert row["fragment"] in str(caught.value)
+
+
+@pytest.mark.parametrize("field", EXAMPLES)
+def test_what_a_message_proposes_can_be_read(field: str) -> None:
+    name, example = field.removesuffix("[]"), json.loads(EXAMPLES[field])
+    value = [example] if field.endswith("[]") else example
+    inner = {"agents": "therapy", "genes_tested": "assay"}
+    if name == "gene":
+        value, name = [{"gene": value, "kind": "mutation"}], "alterations"
+    read_case(good_case(**({inner[name]: {name: value}} if name in inner else {name: value})))
+
+
+def test_several_problems_are_sentences_of_their_own() -> None:
+    with pytest.raises(InvalidCase) as caught:
+        read_case({"histology": "LUAD", "alterations": [{"gene": "KRAS"}]})
+    assert ".;" not in str(caught.value)
+    assert "; therapy: is required" in str(caught.value)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["case"] for row in ROWS])

@@ -55,6 +55,20 @@ def test_feedback_is_logged_once(clinic: Clinic) -> None:
     ]
 
 
+def test_feedback_takes_an_idempotency_key(clinic: Clinic) -> None:
+    [card] = cards(clinic.hook(order_select()))
+    first, other = feedback(card["uuid"]), feedback(card["uuid"], outcome="accepted", acceptedSuggestions=[])
+    key = {"idempotency-key": f"feedback of {card['uuid']}".replace(" ", "-")}
+    assert [clinic.hook(first, FEEDBACK, **key).status_code for _ in range(3)] == [200] * 3
+    assert len(events(clinic, card["uuid"])) == 1
+    refused = assert_outcome(clinic.hook(other, FEEDBACK, **key), 422, "conflict")
+    assert "idempotency_key_reused" in json.dumps(refused)
+    assert len(events(clinic, card["uuid"])) == 1
+    assert clinic.hook(first, FEEDBACK, **{"idempotency-key": "another"}).status_code == 200
+    assert len(events(clinic, card["uuid"])) == 2, "another key is another request, whatever it says"
+    assert_outcome(clinic.hook(first, FEEDBACK, **{"idempotency-key": "x" * 256}), 422, "value")
+
+
 def test_a_changed_mind_is_logged_beside_the_first(clinic: Clinic) -> None:
     [card] = cards(clinic.hook(order_select()))
     accepted = feedback(card["uuid"], outcome="accepted", acceptedSuggestions=[])

@@ -49,6 +49,9 @@ def test_terms_are_switched_in_one_place():
         ("folds", WrongSetting, "Write --set section.name=value."),
         ("evaluation.comparators=[lorris]", WrongSetting, "'lorris' is no comparator"),
         ("cohorts.development=[]", WrongSetting, "names no cohort to fit on"),
+        ("resampling.folds=1", WrongSetting, "resampling.folds: 1 is less than 2. Give 2 or more."),
+        ("resampling.repeats=-1", WrongSetting, "resampling.repeats: -1 is less than 0"),
+        ("evaluation.bootstraps=0", WrongSetting, "evaluation.bootstraps: 0 is less than 1"),
         ("cohorts.overlap=accept", WrongSetting, "overlap_reason: needs a sentence"),
         ("cohorts.external=[oak-atezolizumab]", WrongSetting, "development and external at once"),
         ("model.linear.penalties=[a]", WrongSetting, "model.linear.penalties[0]: 'a' is not a number"),
@@ -88,3 +91,18 @@ def test_missing_question_and_missing_file(tmp_path):
 def test_fitting_on_arms_takes_no_patients():
     with pytest.raises(WrongSetting, match="neither needed nor used"):
         read_experiment(HERE / "targeted.yaml", ["cohorts.development=[summit-biliary]"])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("name: [a\n  b: :", "is not YAML"),
+        ("", "Begin with a copy of experiments/checkpoint.yaml"),
+        ("table: {file: patients.csv}\nfields: {}", "is a manifest of a cohort"),
+    ],
+)
+def test_a_file_that_is_no_experiment_is_told(tmp_path, text, told):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(WrongSetting, match=told):
+        read_experiment(file)

@@ -15,7 +15,7 @@ from experiments.further import Asker, grouped
 from experiments.progress import Progress
 from experiments.run import load_material, recipe_of
 from experiments.settings_reader import WrongSetting
-from experiments.shown import _further
+from experiments.shown import further_table
 from tests.quick_recipe import two_cohorts
 from training.further import write_further
 from training.left_out import LEFT_COHORT
@@ -79,8 +79,8 @@ def test_everything_asked_for_has_its_table_its_file_and_its_lines(tmp_path):
         assert json.loads(place.read_text())["rows"]
     console = Console(record=True, width=200, file=io.StringIO())
     for table in found.tables:
-        console.print(_further(table))
-    assert "our AUROC less" in console.export_text()
+        console.print(further_table(table, console.width))
+    assert "our AUROC" in console.export_text()
 
 
 def test_nothing_asked_for_costs_nothing():

@@ -213,3 +213,14 @@ def test_the_login_page_needs_no_credentials_and_its_stylesheet_neither(site: Si
     accepted = stranger.post("/audit/login", data={"token": site.keys["audit"]})
     assert (accepted.status_code, accepted.headers["location"]) == (303, "/audit")
     assert stranger.get("/audit").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/model/card", "/audit"])
+def test_a_browser_is_led_to_the_login_and_a_program_is_told(site: Site, path: str) -> None:
+    stranger = site.client(None)
+    browser = stranger.get(
+        path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}, follow_redirects=False
+    )
+    assert (browser.status_code, browser.headers.get("location")) == (303, "/audit/login")
+    assert stranger.get(path, headers={"accept": "application/json"}).status_code == 401
+    assert stranger.get("/version", headers={"accept": "text/html"}).status_code == 401

@@ -157,11 +157,16 @@ def test_runs_are_compared_on_the_same_patients(tracked, tmp_path):
     assert brier.n == 150
     assert brier.differences[0].value == pytest.approx(brier.values[1].value - brier.values[0].value)
     assert json.dumps(comparison_json(found), allow_nan=False)
+    assert "model.linear.penalties" in dict(found.differing)
+    assert all(len(set(values)) == 2 for _, values in found.differing)
     page = write_page(found, tmp_path / "compared.html").read_text()
     assert "SYNTHETIC" in page
     assert "http" not in page
+    assert all(name in page for name, _ in found.differing)
     same = compare_runs([first.tracked.run_id, first.tracked.run_id], resamples=50)
     assert all(one.value == one.low == one.high == 0 for row in same.rows for one in row.differences)
+    assert same.differing == ()
+    assert "same settings, data and code" in write_page(same, tmp_path / "same.html").read_text()
     assert second.model.identity.digest != first.model.identity.digest
 
 

@@ -129,6 +129,8 @@ def test_bad_batches_are_refused(client: TestClient, body: dict[str, Any], code:
 
 def test_other_addresses_and_methods_have_the_same_error_shape(client: TestClient) -> None:
     assert_refused(client.get("/nowhere"), 404, "no_such_route")
+    for path in ("/fhir/metadata", "/cds-services"):
+        assert "--clinical-research-acknowledged" in client.get(path).text
     assert_refused(client.get("/predict"), 405, "method_not_allowed")
     assert_refused(client.put("/predict", json={}), 405, "method_not_allowed")
 

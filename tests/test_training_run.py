@@ -82,7 +82,7 @@ def test_its_tables_fit_the_terminal(demo, width):
     print_run(demo[0], Console(file=told, width=width))
     tables = told.getvalue().partition("report  ")[0]
     assert "AUROC" in tables
-    assert ("CITL: in the report" in " ".join(tables.split())) is (width == 80)
+    assert ("Brier and CITL: in the report" in " ".join(tables.split())) is (width == 80)
     for line in tables.splitlines():
         assert len(line) <= width
         assert re.search(r"…(\s|$)", line) is None, "a number or a name is cut"
@@ -119,6 +119,8 @@ def test_it_is_tracked_with_what_it_takes_to_find_it_again(demo):
     logged = mlflow.get_run(run.tracked.run_id)
     assert logged.data.params["resampling.folds"] == "2"
     assert "code.commit" in logged.data.tags
+    assert int(logged.data.tags["seconds"]) >= 0
+    assert logged.data.tags["cohorts"].startswith("synthetic-checkpoint-development-1 (development)")
     assert "resampled.synthetic-checkpoint-development-1.auroc" in logged.data.metrics
     assert {one.dataset.name for one in logged.inputs.dataset_inputs} == {
         "synthetic-checkpoint-development-1",

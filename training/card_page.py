@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.chai_card import chai_xml
+from training.report import SHOWN_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,7 @@ def _population(people: Mapping[str, Any]) -> Section:
         return Section("Population", (str(people.get("note", "not described")),))
     first = f"{people['cases']} cases of {people['patients']} patients, {people['responders']} with a response."
     kinds = ("histologies", "therapy_classes", "prior_lines", "sex", "race")
-    rows = [(kind.replace("_", " "), ", ".join(f"{name} {n}" for name, n in people[kind].items())) for kind in kinds]
+    rows = [(kind.replace("_", " "), ", ".join(f"{name}: {n}" for name, n in people[kind].items())) for kind in kinds]
     return Section("Population", (first,), (("by", "cases"), *rows))
 
 
@@ -100,7 +101,7 @@ def _sample_size(card: Mapping[str, Any]) -> Section:
 
 def _performance(rows: Sequence[Mapping[str, Any]]) -> Section:
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
-    head = ("cohort", "scene", "events/n", "abstained", *names)
+    head = ("cohort", "scene", "events/n", "abstained", *(SHOWN_METRICS.get(name, name) for name in names))
     body = [
         (
             str(row["cohort"]),

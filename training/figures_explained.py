@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib import colormaps
 
-from training.palette import BLACK, GROUP_COLOURS, GROUP_TITLES, blank, feature_title, plain
+from features.feature_titles import in_words
+from training.palette import BLACK, GROUP_COLOURS, GROUP_TITLES, blank, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +66,7 @@ def swarm(answers: Answers, synthetic: bool, words: str) -> Figure:
         dots.axhline(-place, color="0.93", lw=0.8, zorder=0)
         bars.barh(-place, size[f], color=GROUP_COLOURS.get(model.feature_groups[f], BLACK), height=0.7)
         _swarm_line(dots, phi[:, f], values[:, f], -place, map_)
-    names = [feature_title(model.feature_names[f]) for f in order]
+    names = [in_words(model.feature_names[f]) for f in order]
     bars.set_yticks([-place for place in range(len(order))], names, fontsize=8)
     bars.set_xlabel("mean |contribution| (log-odds)")
     dots.axvline(0, color="0.6", lw=1)
@@ -155,7 +156,7 @@ def dependence(answers: Answers, synthetic: bool, words: str) -> Figure | None:
         _dependence(axes, values[:, f], phi[:, f], colour)
         axes.tick_params(labelsize=8)
         unit = _in_own_unit(axes, model.table.columns[feature.columns[0]].unit)
-        axes.set_xlabel(f"{feature_title(feature.name)} ({unit})", fontsize=8.5)
+        axes.set_xlabel(f"{in_words(feature.name)} ({unit})", fontsize=8.5)
         plain(axes)
     for axes in panels[len(shown) :]:
         axes.set_visible(False)

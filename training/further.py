@@ -51,7 +51,11 @@ class FurtherTable:
         >>> table.cells()
         [['0.500 (0.250 to 0.750)', '3']]
         """
-        return [[in_words(row.get(key)) for key, _ in self.columns] for row in self.rows]
+        return [[cell_words(key, row.get(key)) for key, _ in self.columns] for row in self.rows]
+
+    def texts(self) -> list[bool]:
+        """Return for each column whether words stand in it; numbers are set to the right, words to the left."""
+        return [any(isinstance(row.get(key), str) for row in self.rows) for key, _ in self.columns]
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; NaN becomes None."""
@@ -62,6 +66,21 @@ class FurtherTable:
             "rows": [{key: _plain(value) for key, value in row.items()} for row in self.rows],
             "notes": list(self.notes),
         }
+
+
+def cell_words(key: str, cell: Cell) -> str:
+    """Return a cell of one column as people read it; predictors by their titles.
+
+    Examples
+    --------
+    >>> cell_words("predictor", "default_lightgbm"), cell_words("cohort", "oak")
+    ('default LightGBM', 'oak')
+    """
+    if key == "predictor":
+        from training.palette import TITLES  # which loads Matplotlib
+
+        return TITLES.get(str(cell), str(cell))
+    return in_words(cell)
 
 
 def in_words(cell: Cell) -> str:

@@ -34,6 +34,7 @@ FEWEST_LEFT = 20
 
 COLUMNS = (
     ("cohort", "cohort"),
+    ("patients", "patients"),
     ("predictor", "predictor"),
     ("n", "n"),
     ("events", "events"),
@@ -115,6 +116,7 @@ def _row(scene: Scene, forecast: Forecast, drawn: BoolArray, resamples: int, see
     low, high = np.nanquantile(citl, [0.025, 0.975]) if np.isfinite(citl).any() else (np.nan, np.nan)
     return {
         "cohort": scene.cohort,
+        "patients": scene.name,
         "predictor": forecast.predictor,
         "n": len(y),
         "events": int(y.sum()),

@@ -49,7 +49,7 @@ GROUP_COLOURS = {
     "patient": BLACK,
 }
 GROUP_TITLES = {
-    "evidence": "published arms",
+    "evidence": "published evidence",
     "histology": "histology",
     "alterations": "alterations",
     "tmb": "TMB",
@@ -76,40 +76,6 @@ TITLES = {
     "class_average": "average of the therapy's target",
 }
 """Names of predictors as people read them."""
-
-FEATURE_TITLES = {
-    "evidence": "published arms",
-    "tmb_mut_per_mb": "TMB",
-    "tmb_within_histology": "TMB within histology",
-    "tmb_exome_count": "TMB, exome count",
-    "ecog": "ECOG",
-    "nlr": "neutrophils / lymphocytes",
-    "ldh_ratio_to_upper_limit": "LDH / upper limit",
-    "albumin_g_per_dl": "albumin",
-    "hemoglobin_g_per_dl": "hemoglobin",
-    "platelets_per_nl": "platelets",
-    "bmi_kg_per_m2": "body-mass index",
-    "age_years": "age",
-    "pdl1_tps_percent": "PD-L1 TPS",
-    "pdl1_cps": "PD-L1 CPS",
-    "pdl1_tc_ic": "PD-L1 TC/IC",
-    "tmb_blood_count": "TMB, blood count",
-    "imdc_risk": "IMDC risk",
-    "pathway_rtk_ras": "RTK-RAS pathway",
-    "pathway_pi3k": "PI3K pathway",
-}
-"""Names of features as people read them; others are written without underscores."""
-
-
-def feature_title(name: str) -> str:
-    """Return a feature's name for people.
-
-    Examples
-    --------
-    >>> feature_title("nlr"), feature_title("liver_metastases")
-    ('neutrophils / lymphocytes', 'liver metastases')
-    """
-    return FEATURE_TITLES.get(name, name.replace("_", " "))
 
 
 def blank(width: float, height: float, synthetic: bool) -> Figure:

@@ -168,13 +168,13 @@ def _shown(row: Row) -> dict[str, Any]:
         "n": row.n,
         "events": row.events,
         "cells": [_cell(row, metric) for metric in SHOWN_METRICS],
-        "difference": "" if against is None else _with_interval(against),
+        "difference": {"value": "", "interval": ""} if against is None else _with_interval(against),
         "note": row.note,
     }
 
 
-def _with_interval(one: PairedAuroc) -> str:
-    return f"{signed(one.difference)} ({signed(one.low)} to {signed(one.high)})"
+def _with_interval(one: PairedAuroc) -> dict[str, str]:
+    return {"value": signed(one.difference), "interval": f"{signed(one.low)} to {signed(one.high)}"}
 
 
 def _cell(row: Row, metric: str) -> dict[str, str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from features import histology
+from features.therapy_classes import classes
 from models.bootstrap import RESAMPLES
 from models.comparators import msi_high
 from training.further import FurtherTable
@@ -51,6 +53,21 @@ def subgroup_labels(pool: Pool) -> dict[str, NDArray[Any]]:
         "race": _texts(batch, "patient.race"),
     }
     return {name: labels for name, labels in found.items() if (labels != UNKNOWN).any()}
+
+
+def group_title(attribute: str, label: str) -> str:
+    """Return a group's name for people; what the vocabularies do not know stands as it is.
+
+    Examples
+    --------
+    >>> group_title("histology", "NSCLC"), group_title("therapy class", "pd1_pdl1"), group_title("age", "under 50")
+    ('Non-Small Cell Lung Cancer', 'PD-1 or PD-L1 inhibitor', 'under 50')
+    """
+    if attribute == "histology" and label != UNKNOWN:
+        return histology.row(label).name
+    if attribute == "therapy class" and label in classes():
+        return classes()[label].title
+    return label
 
 
 def _texts(batch: Batch, path: str) -> NDArray[Any]:
@@ -103,7 +120,7 @@ def subgroup_table(
             parts = [_part(scene, labels[pool.source == scene.cohort] == group) for scene in scenes]
             held = [part for part in parts if len(part.outcome)]
             judged = over_cohorts(held, resamples=resamples, seed=seed)
-            rows.append({"by": attribute, "group": str(group), **judged})
+            rows.append({"by": attribute, "group": group_title(attribute, str(group)), **judged})
     notes = ("AUROC within cohorts, pooled by inverse variance. Under 20 cases or 5 responders: counted, not scored.",)
     return FurtherTable(name, title, SUBGROUP_COLUMNS, tuple(rows), notes)
 

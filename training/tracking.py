@@ -230,12 +230,13 @@ def find_version(name: str, version_or_alias: str = CHALLENGER) -> ModelVersion:
 
 @dataclass(frozen=True)
 class Logged:
-    """A run as the store has it: id, tags, and (context, cohort, content hash) of its data."""
+    """A run as the store has it: id, tags, parameters, and (context, cohort, content hash) of its data."""
 
     run_id: str
     name: str
     tags: Mapping[str, str]
     hashes: Sequence[tuple[str, str, str]]
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def fetch(self, folder: str, into: Path) -> Path:
         """Copy what the run logged under ``folder`` to a local place and return it."""
@@ -265,7 +266,7 @@ def find_run(which: str) -> Logged:
             way_out = "Give a run id, NAME/VERSION or NAME@ALIAS; `oncorespond ui` shows them."
             raise RunNotFound(f"there is no run {which!r}", way_out=way_out) from None
         name = run.data.tags.get("mlflow.runName", run_id)
-        return Logged(run_id, name, dict(run.data.tags), _hashes(run.data.params))
+        return Logged(run_id, name, dict(run.data.tags), _hashes(run.data.params), dict(run.data.params))
 
 
 def _hashes(parameters: Mapping[str, str]) -> list[tuple[str, str, str]]:

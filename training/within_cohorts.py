@@ -42,6 +42,10 @@ COLUMNS = (
 """Of a table whose rows :func:`over_cohorts` made; what a row is about stands before them."""
 
 
+COUNTED = "counted, not scored"
+"""Note of a group that is too small to be scored."""
+
+
 def over_cohorts(
     parts: Sequence[Scene], predictor: str = MODEL, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Cell]:
@@ -55,7 +59,7 @@ def over_cohorts(
     y = np.concatenate(outcomes) if outcomes else np.zeros(0)
     counted: dict[str, Cell] = {"n": len(y), "events": int(y.sum()), "cohorts": sum(len(one) > 0 for one in outcomes)}
     if len(y) < FEWEST_CASES or y.sum() < FEWEST_EVENTS or len(y) - y.sum() < 1:
-        return {**counted, "note": "counted, not scored"}
+        return {**counted, "note": COUNTED}
     found: dict[str, Cell] = {**counted, "observed": float(y.mean()), "auroc": pooled_areas(outcomes, values)}
     if not all(forecast.on_unit_scale for _, forecast in held):
         return found

@@ -29,6 +29,7 @@ from features.errors import CaseRefusal, InvalidCase
 from features.flat import nest
 from features.provenance import Provenance
 from features.sources.build_report import BuildReport
+from features.sources.doubts import doubts
 from features.sources.manifest_columns import Reading, check_path, present_column, read_column, read_field
 from features.sources.manifest_findings import ReadSpecimen, read_specimen
 from features.sources.manifest_layout import laid_out
@@ -247,6 +248,7 @@ class CohortBuild:
     def _finish(self, cases: pa.Table) -> None:
         """Complete the report: missing values by field, and the columns that were not read."""
         self.report.cases = cases.num_rows
+        self.report.notes += doubts(cases)
         self.report.missing = {
             name: cases.column(name).null_count for name in self.rules.fields if cases.column(name).null_count
         }

@@ -5,6 +5,7 @@ Every value is checked by the field of :class:`features.case.Case` itself, once 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from features.case import Case, read_case
+from features.case_refusals import nearest_keys
 from features.cohort_columns import is_post_index
 from features.cohort_refusals import PostIndexColumn
 from features.errors import InvalidCase
@@ -49,6 +51,9 @@ _TO = {
 }
 """Factors from a declared unit to the unit of a field; 365.25 days a year, 30.4375 a month."""
 
+DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
+"""What looks like a day of a calendar."""
+
 _PROBE = {"histology": "NSCLC", "therapy": {"class": "pd1_pdl1"}}
 
 
@@ -64,7 +69,8 @@ class Reading:
 def check_path(path: str, record: str) -> None:
     """Refuse a field that a case does not have."""
     if path not in KINDS or path in ("case_id", "patient_id"):
-        close = nearest(path, KINDS)
+        close = nearest_keys(path.rpartition(".")[2], [one for one in KINDS if one.startswith(path.split(".")[0])])
+        close = close or nearest(path, KINDS)
         raise InvalidManifest("is not a field of a case", field=f"fields.{path}", record=record, allowed=close or KINDS)
 
 
@@ -241,12 +247,20 @@ def _plain(path: str, rule: FieldRule, value: str, decimal: str, factor: float) 
         if value.lower() not in _TRUTHS:
             raise ValueError(f"{value!r} is neither yes nor no")
         return _TRUTHS[value.lower()]
-    number = float(value.replace(decimal, ".") if decimal != "." else value) * factor * rule.scale + rule.offset
+    number = _number(value, decimal) * factor * rule.scale + rule.offset
     if kind == "integer":
         if not number.is_integer():
             raise ValueError(f"{value!r} is not a whole number")
         return int(number)
     return number
+
+
+def _number(value: str, decimal: str) -> float:
+    try:
+        return float(value.replace(decimal, ".") if decimal != "." else value)
+    except ValueError:
+        dated = "; dates are not read: give a column of days before the index date" if DATE.match(value) else ""
+        raise ValueError(f"{value!r} is not a number{dated}") from None
 
 
 def _factor(path: str, rule: FieldRule) -> float:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from features.sources.source_table import SourceTable
 
 BLANK = "outcome is blank, without a reason"
+NOT_READ = "outcome is no response category that can be read"
 
 
 def read_outcomes(rule: OutcomeRule, table: SourceTable, report: BuildReport, used: set[str]) -> list[Outcome | None]:
@@ -40,10 +41,11 @@ def read_outcomes(rule: OutcomeRule, table: SourceTable, report: BuildReport, us
     for row in range(len(table)):
         raw = best_raw[row] if best_raw is not None and best_raw[row] is not None else None
         raw = response_raw[row] if raw is None and response_raw is not None else raw
-        found.append(_outcome(best[row], response[row], rule.reasons.get("" if raw is None else raw)))
-    for outcome in found:
-        report.outcomes[_named(outcome)] += 1
-    report.leave_out(BLANK, [table.numbers[row] for row, outcome in enumerate(found) if outcome is None])
+        outcome = _outcome(best[row], response[row], rule.reasons.get("" if raw is None else raw))
+        found.append(outcome)
+        report.outcomes[_named(outcome, raw)] += 1
+        if outcome is None:
+            report.leave_out(BLANK if raw is None else NOT_READ, [table.numbers[row]])
     return [
         None if one is None else replace(one, survival_months=months, died=died)
         for one, (months, died) in zip(found, survival, strict=True)
@@ -110,8 +112,8 @@ def _outcome(best: str | None, response: int | None, reason: str | None) -> Outc
     return Outcome(response, best, reason)
 
 
-def _named(outcome: Outcome | None) -> str:
+def _named(outcome: Outcome | None, raw: str | None) -> str:
     if outcome is None:
-        return "blank"
+        return "blank" if raw is None else "not read"
     told = {1: "response", 0: "no response", None: "unknown"}[outcome.objective_response]
     return f"{outcome.best_response} ({told})" if outcome.best_response else told

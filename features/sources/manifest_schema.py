@@ -12,15 +12,20 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from features.case_refusals import refusals_of
-from features.errors import UnknownKey
+from features.errors import MissingField, UnknownKey, WrongType
 from features.provenance import Denominator, Endpoint
 from features.sources.manifest_refusals import InvalidManifest, ManifestNotFound
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from features.errors import CaseRefusal
+
 FORMAT = 1
 """Version of the manifest language."""
+
+GUIDE = "A whole manifest to start from is in docs/cohorts.md."
+"""Said where a manifest lacks something."""
 
 
 def code_text(value: object) -> str:
@@ -335,7 +340,7 @@ def read_manifest(path: Path, sheet: str | None = None) -> Manifest:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidManifest(f"is not YAML: {' '.join(str(error).split())}", record=path.name) from error
     if not isinstance(raw, dict):
-        raise InvalidManifest("is not a mapping", record=path.name)
+        raise InvalidManifest("is not a mapping", record=path.name, way_out=GUIDE)
     return parse_manifest(raw, path.name, sheet)
 
 
@@ -352,8 +357,17 @@ def parse_manifest(raw: dict[str, Any], name: str, sheet: str | None = None) -> 
         problems = sorted(refusals_of(error, Manifest), key=lambda found: not isinstance(found, UnknownKey))
         problem = problems[0]
         raise InvalidManifest(
-            problem.message, field=problem.field, record=name, allowed=problem.allowed, way_out=problem.way_out
+            problem.message, field=problem.field, record=name, allowed=problem.allowed, way_out=_way_out(problem)
         ) from None
+
+
+def _way_out(problem: CaseRefusal) -> str | None:
+    """Return how a rule is written where a bare column name stood, else the guide for what is missing or unlike."""
+    if problem.way_out is not None and not isinstance(problem, MissingField):
+        return problem.way_out
+    if isinstance(problem, WrongType):
+        return f"A column is named so: {{column: NAME}}. {GUIDE}"
+    return GUIDE if isinstance(problem, MissingField) else None
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 audit_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
 """Mounted as ``oncorespond audit``."""
 
+MOST_PROBLEMS = 20
+"""Problems of one kind that ``verify`` prints before it counts."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, for a machine.")]
 
 
@@ -52,13 +55,14 @@ def list_records(
 
     Example: [bold]oncorespond audit list --since 2026-11-22 --status abstained[/bold]
     """
-    from serving.audit.reading import Filter, listed
+    from serving.audit.moments import moment
+    from serving.audit.reading import Filter, listed, nowhere
     from serving.audit.sealing import pseudonyms
 
     refs = None if patient is None else pseudonyms(all_keys(keys), "patient", patient)
     wanted = Filter(
-        since=since,
-        until=until,
+        since=moment(since, "--since"),
+        until=moment(until, "--until"),
         kind=kind,
         status=status,
         family=family,
@@ -70,7 +74,11 @@ def list_records(
         patient_refs=refs,
         newest=newest,
     )
-    print_rows(listed(database_of(database), wanted), Columns.LIST, as_json)
+    opened = database_of(database)
+    rows = listed(opened, wanted)
+    print_rows(rows, Columns.LIST, as_json)
+    for said in [] if rows else nowhere(opened, wanted):
+        typer.echo(said, err=True)
 
 
 @audit_app.command()
@@ -141,8 +149,12 @@ def _tell(verdict: Verdict, keys_opened: bool, as_json: bool) -> None:
         whole = {**vars(verdict), "problems": [vars(problem) for problem in verdict.problems], "good": verdict.good}
         typer.echo(json.dumps({**whole, "keys_opened": keys_opened}))
         return
-    for problem in verdict.problems:
-        typer.echo(f"{problem.kind}: {problem.text}")
+    for kind in dict.fromkeys(problem.kind for problem in verdict.problems):
+        texts = [problem.text for problem in verdict.problems if problem.kind == kind]
+        for text in texts[:MOST_PROBLEMS]:
+            typer.echo(f"{kind}: {text}")
+        if len(texts) > MOST_PROBLEMS:
+            typer.echo(f"{kind}: +{len(texts) - MOST_PROBLEMS} more; all of them: --json")
     looked = "their wrapped keys opened" if keys_opened else "their wrapped keys not opened (no data keys here)"
     found = "good" if verdict.good else "NOT AS WRITTEN"
     typer.echo(
@@ -203,6 +215,8 @@ def export(
     """
     from serving.audit.export import exported, write_jsonl, write_parquet
 
+    if not out.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {out.parent}; make it first", param_hint="out")
     write = write_parquet if form == "parquet" else write_jsonl
     count = write(exported(database_of(database), all_keys(keys) if values else None, values), out)
     typer.echo(json.dumps({"records": count, "out": str(out)}) if as_json else f"{count} records written to {out}")

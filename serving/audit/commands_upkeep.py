@@ -56,7 +56,8 @@ def erase(
         count = auditor.erase(f"terminal:{getpass.getuser()}", patient_id=patient, case_id=case)
     finally:
         auditor.close()
-    typer.echo(json.dumps({"erased": count}) if as_json else f"{count} records erased")
+    told = f"{count} records erased" if count else "no record names this id, as it was sent; nothing was erased"
+    typer.echo(json.dumps({"erased": count}) if as_json else told)
 
 
 def archive(
@@ -70,9 +71,11 @@ def archive(
 
     Example: [bold]oncorespond audit archive segments --before 2026-05-01[/bold]
     """
+    from serving.audit.moments import moment
     from serving.audit.segments import seal_segment
 
-    segment = seal_segment(database_of(database), all_keys(keys), folder, before)
+    end = moment(before, "--before") or before
+    segment = seal_segment(database_of(database), all_keys(keys), folder, end)
     if as_json:
         typer.echo(json.dumps(segment))
     elif segment is None:

@@ -72,7 +72,7 @@ class KeyCheck:
         try:
             unwrap(key["wrapped"], key["key_id"], bound_to, self.data_keys)
         except AuditKeysRefused:
-            return "names a data key that is not among the keys"
+            return "names a data key that is not among the keys; is $ORP_KEYS the folder of this log's keys?"
         except AuditDamaged:
             return "is not what was written"
         return ""

@@ -116,6 +116,13 @@ def rotate_key(folder: Path, kind: str) -> list[Path]:
     return [_write_secret(folder / f"{kind}-{number}.key", _encoded(secrets.token_bytes(KEY_BYTES)))]
 
 
+NO_KEYS = (
+    "For a new log run `oncorespond keys init`; for one that is there name the folder of its keys with ORP_KEYS"
+    " (or --keys): new keys open no old record."
+)
+"""The way out where a folder holds no keys."""
+
+
 def load_keys(folder: Path) -> AuditKeys:
     """Load the keys of a folder.
 
@@ -131,7 +138,7 @@ def load_keys(folder: Path) -> AuditKeys:
     private = [_private(path) for _, path in _numbered(folder, "signing", "pem")]
     for kind, found in (("data", data), ("pseudonym", pseudonym), ("signing", private)):
         if not found:
-            raise AuditKeysRefused(f"there is no {kind} key in {folder.name}/", way_out="Run `oncorespond keys init`.")
+            raise AuditKeysRefused(f"there is no {kind} key in {folder.name}/", way_out=NO_KEYS)
     return AuditKeys(_by_id(data), _by_id(pseudonym), private[0], public_keys(folder))
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from pydantic_core import from_json
 
+from features.errors import listed as listed_values
+from features.errors import seen_text
 from serving.audit.refusals import ErasedRecord, UnknownPrediction
 from serving.audit.sealing import binding, unseal, unwrap
 from serving.audit.tables import DATA_KEYS, RECORDS
@@ -91,6 +93,21 @@ def listed(database: Database, wanted: Filter) -> list[Row]:
     query = sa.select(*CLEAR).where(*_conditions(wanted)).order_by(RECORDS.c.seq.desc()).limit(wanted.newest)
     with database.reading() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def nowhere(database: Database, wanted: Filter) -> list[str]:
+    """Return what to say when nothing matched: that, and which words of the filter no record of the log has."""
+    said = ["no record matches"]
+    with database.reading() as connection:
+        for name in ("kind", "status", "family", "therapy_class", "caller"):
+            value, column = getattr(wanted, name), RECORDS.c[name]
+            if value is None:
+                continue
+            there = sorted(connection.scalars(sa.select(column).where(column.is_not(None)).distinct()))
+            if value not in there:
+                option = f"--{name.replace('_', '-')}"
+                said.append(f"{option} {seen_text(value)} is nowhere in this log; there are: {listed_values(there)}")
+    return said
 
 
 def _conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:

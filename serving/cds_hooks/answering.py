@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from features.errors import listed
+from features.feature_titles import in_words
 from features.sources.mcode import read_bundle, therapies_of_orders
 from serving.audit.recorded import recorded_answers
 from serving.body import MOST_THERAPIES
@@ -16,7 +17,6 @@ from serving.cds_hooks.prefetch import MEDICATIONS, read_prefetch
 from serving.fhir.answering import judged, ranked_answers
 from serving.fhir.operation import STANDS_FOR_ALL
 from serving.fhir.remarks import lines_text
-from serving.pages.feature_names import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from serving.audit.auditor import Auditor
+    from serving.audit.recorded import Asked
     from serving.fhir.settings import ClinicalSettings
 
 MOST_ITEMS = 100
@@ -82,27 +84,32 @@ def _note(texts: list[str | None]) -> str | None:
     return written[:LONGEST_COMMENT] or None
 
 
-def record_feedback(
-    auditor: Auditor, items: list[tuple[str, Feedback]], caller: str, route: str | None = None
-) -> list[str]:
+def record_feedback(auditor: Auditor, items: list[tuple[str, Feedback]], by: Asked) -> list[str]:
     """Chain each item to its prediction; return the ids of the records, those of earlier ones where it came before.
 
-    An item counts as the same when all of it is: card, outcome, time, reason and comment. A client may change its mind,
-    and then both stand in the log.
+    Without an Idempotency-Key an item counts as the same when all of it is: card, outcome, time, reason and comment. A
+    client may change its mind, and then both stand in the log. With a key the request counts as the same, and the key
+    with another request is refused.
 
     Raises
     ------
     UnknownPrediction
         404: a card is none of ours; all are looked up before the first is recorded.
+    IdempotencyKeyReused
+        422: the key came before, with another request; nothing is recorded.
     AuditUnavailable
         503.
     """
     for card, _ in items:
         auditor.prediction_row(card)
-    return [_recorded(auditor, card, item, caller, route) for card, item in items]
+    return [
+        auditor.record_event(card, item, by.caller, _once(card, item, place, by), by.route).record_id
+        for place, (card, item) in enumerate(items)
+    ]
 
 
-def _recorded(auditor: Auditor, card: str, item: Feedback, caller: str, route: str | None) -> str:
+def _once(card: str, item: Feedback, place: int, by: Asked) -> Once:
+    if by.once is not None:  # a key for each item, of a kind that no caller can send
+        return replace(by.once, key=f"{by.once.key}\0feedback {place}")
     digest = hashlib.sha256(to_json(item)).hexdigest()
-    once = Once(f"cds-feedback:{card}:{digest}", caller, digest)
-    return auditor.record_event(card, item, caller, once, route).record_id
+    return Once(f"cds-feedback:{card}:{digest}", by.caller, digest)

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response  # noqa: TC002  # FastAPI reads the annotations of routes
 
 from features.sources.mcode import BundleRefusal
-from serving.asked import asked_of, caller_of, read_body
+from serving.asked import asked_of, read_body
 from serving.body import read_object
 from serving.cds_hooks.answering import cards_for
 from serving.cds_hooks.discovery import discovery, offered
@@ -18,7 +18,6 @@ from serving.cds_hooks.feedback import read_feedback, record_feedback
 from serving.cds_hooks.refusals import NoSuchService
 from serving.fhir.reading import refused_reading
 from serving.fhir.settings import ClinicalSettings
-from serving.security.routes import rule_for
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -68,9 +67,9 @@ def _add_feedback(app: FastAPI, state: ServiceState, settings: ClinicalSettings)
     async def feedback(request: Request, identity: str) -> Response:
         """Record what became of cards."""
         _service(identity, settings)
-        items = read_feedback(read_object(await read_body(request)), settings)
-        route = rule_for(request.method, request.url.path).pattern
-        await run_in_threadpool(record_feedback, state.ready_auditor(), items, caller_of(request).name, route)
+        body = await read_body(request)
+        items, by = read_feedback(read_object(body), settings), asked_of(request, body)
+        await run_in_threadpool(record_feedback, state.ready_auditor(), items, by)
         return JSONResponse(_NOTHING)
 
 

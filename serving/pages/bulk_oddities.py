@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features.contract import GROUPS
+from features.feature_titles import in_words
 from models.explanation import SMALLEST_SIGN_WARNING
-from serving.pages.feature_names import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

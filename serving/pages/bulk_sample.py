@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
+from features.feature_titles import in_words
 from serving.audit.reading import opened
 from serving.audit.tables import RECORDS
-from serving.pages.feature_names import in_words
 from serving.pages.figures import Figure
 
 if TYPE_CHECKING:

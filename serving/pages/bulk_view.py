@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features.contract import GROUPS
+from features.feature_titles import in_words
 from serving.pages.bulk_asked import SUBGROUPS
-from serving.pages.case_view import class_name
+from serving.pages.case_view import class_name, histology_name
 from serving.pages.contribution_cube import month_name
-from serving.pages.feature_names import in_words
 from serving.pages.figures import Figure
 from serving.pages.number_text import signed
 
@@ -128,7 +128,7 @@ def by_subgroup(cube: ContributionCube, columns: LogColumns, cells: NDArray[np.b
         "tissue": (3, cube.tissues),
     }[asked.by]
     of_cell = cube.keys()[:, place]
-    written = class_name if asked.by == "therapy_class" else str
+    written = {"therapy_class": class_name, "tissue": histology_name}.get(asked.by, str)
     found = [
         (written(codes.texts[code]), cube.slice(cells & (of_cell == code)))
         for code in np.unique(of_cell[cells]).tolist()

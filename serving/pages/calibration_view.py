@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serving.pages.calibration_figures import FEWEST, Calibrated, calibrated, reliability_bins
+from serving.pages.case_view import histology_name
 from serving.pages.contribution_cube import month_name
 from serving.pages.figures import Figure
 from serving.pages.log_columns import DECISIONS, STATUSES, UNKNOWN, LogColumns
@@ -75,8 +76,8 @@ class Predictions:
 
 
 def tissue_of(lineage: str) -> str:
-    """Return the tissue of a lineage: ``LUNG`` of ``LUAD/NSCLC/LUNG``."""
-    return lineage.rpartition("/")[2]
+    """Return the name of a lineage's tissue: ``Lung`` of ``LUAD/NSCLC/LUNG``."""
+    return histology_name(lineage.rpartition("/")[2])
 
 
 def values(name: str, label: str, known: Rows, answered: int, of: Predictions) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features.contract import GROUPS
+from features.feature_titles import in_words
 from serving.pages.bulk_view import FEWEST
-from serving.pages.feature_names import in_words
 from serving.pages.figures import Figure
 from serving.pages.log_columns import KINDS, STATUSES, LogColumns
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from features.feature_titles import in_words
 from serving.pages import bulk_view
 from serving.pages.bulk_asked import SUBGROUPS, BulkAsked, following
 from serving.pages.bulk_oddities import HOW, outliers, sign_disagreements
 from serving.pages.bulk_sample import Sampler, beeswarm, dependence
 from serving.pages.case_view import class_name
-from serving.pages.feature_names import in_words
 from serving.pages.figures import Figure, figure_file
 from serving.pages.kept_views import KeptViews, longest
 from serving.pages.log_query import matching, months_of

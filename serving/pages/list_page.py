@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from features.errors import Refusal
+from features.feature_titles import in_words
 from features.histology import row as histology_row
 from serving.pages.case_view import class_name
-from serving.pages.feature_names import in_words
 from serving.pages.foreign_text import foreign
 from serving.pages.log_query import CHOICES, ROWS, Asked
 from serving.pages.number_text import words

@@ -34,12 +34,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class Answered:
-    """One model version and its answers: how many, from when to when; shadow answers apart."""
+    """One model version and its answers: how many, from when to when; shadow answers and those of rankings apart."""
 
     version: str
     answers: int
     abstained: int
     shadow: int
+    ranked: int
     outcomes: int
     first: str
     last: str
@@ -87,7 +88,8 @@ def _of_version(columns: LogColumns, version: str, theirs: NDArray[Any]) -> Answ
         version=version,
         answers=int(asked.sum()),
         abstained=int((asked & (columns["status"] == STATUSES.index("abstained"))).sum()),
-        shadow=int(theirs.sum() - asked.sum()),
+        shadow=int((theirs & (columns["kind"] == KINDS.index("shadow"))).sum()),
+        ranked=int((theirs & (columns["kind"] == KINDS.index("listed"))).sum()),
         outcomes=int((asked & (columns["outcome"] != UNKNOWN)).sum()),
         first=_moment(time.min()),
         last=_moment(time.max()),

@@ -59,8 +59,8 @@ def _all(path: str, name: str, *values: Any) -> PlausibleRange:
 
 RANGES: tuple[PlausibleRange, ...] = (
     _number("tmb.mut_per_mb", "TMB", "mut/Mb", _log(1, 50)),
-    _number("tmb.exome_nonsynonymous_count", "TMB, whole exome", "mutations", _log(10, 1500)),
-    _number("tmb.blood_count", "TMB in blood", "mutations", _log(1, 60)),
+    _number("tmb.exome_nonsynonymous_count", "Exome TMB", "mutations", _log(10, 1500)),
+    _number("tmb.blood_count", "Blood TMB", "mutations", _log(1, 60)),
     _all("mmr.reported", "Mismatch repair", "MSI-H", "MSS"),
     _number("prior_lines", "Prior lines", "lines", (0, 1, 2, 3, 4, 5)),
     _number("patient.age_years", "Age", "years", _even(30, 86)),
@@ -74,7 +74,7 @@ RANGES: tuple[PlausibleRange, ...] = (
     _number("patient.bmi_kg_per_m2", "BMI", "kg/m²", _even(16, 40)),
     _number("patient.pdl1_tps_percent", "PD-L1 TPS", "%", (0, 1, 10, 25, 50, 75, 90, 100)),
     _number("patient.pdl1_cps", "PD-L1 CPS", "points", (0, 1, 5, 10, 20, 50, 100)),
-    _number("patient.pdl1_ic_percent", "PD-L1 on immune cells", "%", (0, 1, 5, 10, 25, 50)),
+    _number("patient.pdl1_ic_percent", "PD-L1 IC", "%", (0, 1, 5, 10, 25, 50)),
     _all("patient.brain_metastases", "Brain metastases", False, True),
     _all("patient.liver_metastases", "Liver metastases", False, True),
     _all("patient.bone_metastases", "Bone metastases", False, True),

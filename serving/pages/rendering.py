@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from features.feature_titles import in_words
 from models.intended_use import INTENDED_USE
 from serving.pages import number_text
 from serving.pages.case_view import class_name
-from serving.pages.feature_names import in_words
 from serving.pages.foreign_text import foreign
 
 if TYPE_CHECKING:

@@ -77,10 +77,15 @@ def refusal_headers(refusal: Refusal) -> Headers:
 
 
 def sent_to_login(scope: Scope, headers: dict[str, str]) -> bool:
-    """Tell whether a refused request is a browser's that opens a page below ``/audit``: it is shown the login."""
+    """Tell whether a refused request is a browser's that opens a page for people: it is shown the login."""
     kinds = [part.partition(";")[0].strip() for part in headers.get("accept", "").lower().split(",")]
     page = "text/html" in kinds and "application/json" not in kinds[: kinds.index("text/html")]
-    return scope["method"] == "GET" and page and (scope["path"] + "/").startswith("/audit/")
+    path = scope["path"]
+    return scope["method"] == "GET" and page and (path in FOR_PEOPLE or (path + "/").startswith("/audit/"))
+
+
+FOR_PEOPLE = ("/", "/docs", "/model/card")
+"""Pages for people outside ``/audit``."""
 
 
 async def send_to_login(send: Send) -> None:

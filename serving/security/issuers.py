@@ -81,6 +81,8 @@ def read_issuers(path: Path) -> dict[str, Issuer]:
         When it is absent, not of the form above, names an algorithm that is not asymmetric, or holds a private,
         symmetric or short key.
     """
+    if not path.is_file():
+        raise IssuersRefused(f"there is no file {path.name}", field="ORP_ISSUERS", way_out="See docs/security.md.")
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         entries = stored["issuers"]

@@ -183,7 +183,7 @@ BARS = {"none": 0.04, "realistic": 0.07}
 """Mean absolute error to the true probability with 20,000 training cases (issue 4)."""
 
 MISSED = pytest.mark.xfail(
-    reason="targeted reaches 0.043 on complete cases (0.066 with missingness); the generator's own structure reaches 0.03",
+    reason="targeted reaches 0.043 on complete cases; the generator's own structure reaches 0.03",
     strict=True,
 )
 

@@ -46,6 +46,7 @@ MOVED_BY_A_PASSENGER = {
     "passengers_log1p",
     "tmb_log2_mut_per_mb",
     "tmb_log2_above_10_mut_per_mb",
+    "tmb_log2_mut_per_mb_targeted",
     "tmb_sd_from_histology_median",
 }
 """The count of passengers, and TMB where it is counted from the findings."""

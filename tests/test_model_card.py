@@ -54,7 +54,7 @@ def test_population_data_sheet_and_features_are_counted(card):
     assert [one["role"] for one in card["data_sheet"]] == ["development", "external"]
     assert all(one["licence"] and one["content_hash"].startswith("sha256:") for one in card["data_sheet"])
     tmb = next(one for one in card["features"] if one["feature"] == "tmb_mut_per_mb")
-    assert tmb["units"] == ["log2(1+mut/Mb)"]
+    assert tmb["units"] == ["flag", "log2(1+mut/Mb)"]  # steps at 10 and 20 mut/Mb, and the burden
     assert tmb["missing"].startswith("unknown is its own")
     assert tmb["sign_source"]
 

@@ -120,7 +120,7 @@ def _remark(finding: Finding) -> str:
     --------
     >>> from features.sources.mcode.findings import Finding
     >>> _remark(Finding("another_unit", "the unit is not known", field="patient.albumin_g_per_dl"))
-    'albumin g per dL: the unit is not known'
+    'albumin: the unit is not known'
     """
     if not finding.field:
         return finding.text

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from features import histology
 from features.alteration_columns import MATCH_STATES, PLACE
 from features.alterations import AlterationsBuilder
-from features.contract import Column, Shown
+from features.contract import Shown
 from features.finding_levels import distinct
+from features.nested_levels import NestedLevelsBuilder
 from features.prior_history import history_of
 from features.prior_lines import COLUMNS as PRIOR_COLUMNS
 from features.prior_lines import columns_of
@@ -31,8 +32,7 @@ from features.therapy_interactions import FAMILIES, LEAST_CASES, settings_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from features.batch import Batch, FloatArray, IntArray
-    from features.contract import Group
+    from features.batch import Batch, IntArray
 
 NO_MATCH, HISTORY = "therapy_without_match", "therapy_after_its_class"
 """The two contributions: why there is no match, and whether a drug of the class came before."""
@@ -63,7 +63,7 @@ class Context(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TherapyContextBuilder:
+class TherapyContextBuilder(NestedLevelsBuilder[Context]):
     """The regimen by what is known around it, as nested levels. Never unknown: not known is a level of its own.
 
     Assumption: why something is not known is alike in the hospitals that the model is trained on and served in.
@@ -74,53 +74,39 @@ class TherapyContextBuilder:
         Levels with a column, sorted: ``gefitinib in LUNG, its target not tested``; empty before ``fit``.
     """
 
-    levels: tuple[str, ...] = ()
-
     name: ClassVar[str] = "therapy_context"
-    group: ClassVar[Group] = "therapy"
+    families: ClassVar[tuple[str, ...]] = FAMILIES
 
-    def columns(self) -> tuple[Column, ...]:
-        """Return one column per level."""
-        return self._columns
+    def settings(self, batch: Batch) -> tuple[list[Context], IntArray]:
+        """Return the different contexts of a batch, and for each case the place of its own."""
+        return batch.reading("therapy in context", _found)
 
-    @cached_property
-    def _columns(self) -> tuple[Column, ...]:
-        named = ((feature_of(level), level) for level in self.levels)
-        return tuple(Column(f"{feature}_{level}", feature, self.group, families=FAMILIES) for feature, level in named)
+    def levels_in(self, setting: Context) -> Mapping[str, tuple[str, ...]]:
+        """Return the levels of a context, the broadest first."""
+        return levels_of(setting)
+
+    def feature_of(self, level: str) -> str:
+        """Return the contribution that a level is counted under."""
+        return feature_of(level)
 
     def fit(self, batch: Batch) -> Self:
         """Return the builder with the levels of these training cases; one as large as what it is in gives way."""
         if not any(regimen(key).family == "targeted" for key in batch.texts["therapy"].levels):
             return type(self)()
-        contexts, place = _contexts(batch)
         cases: Counter[str] = Counter()
         broader: dict[str, tuple[str, ...]] = {}
-        for context, n in zip(contexts, np.bincount(place, minlength=len(contexts)).tolist(), strict=True):
+        for context, n in self.counted(batch):
             levels = levels_of(context)
             cases.update(dict.fromkeys((*levels, *(one for of in levels.values() for one in of)), n))
             broader.update(levels)
         kept = [level for level, of in broader.items() if cases[level] >= LEAST_CASES and _smaller(level, of, cases)]
         return type(self)(tuple(sorted(kept)))
 
-    @cached_property
-    def _place(self) -> dict[str, int]:
-        return {level: place for place, level in enumerate(self.levels)}
-
-    def build(self, batch: Batch) -> FloatArray:
-        """Return 0/1 columns, shape (n, levels); never NaN."""
-        if not self.levels:
-            return np.zeros((batch.n, 0))
-        contexts, place = _contexts(batch)
-        rows = np.zeros((len(contexts), len(self.levels)))
-        for row, context in enumerate(contexts):
-            rows[row, [self._place[level] for level in levels_of(context) if level in self._place]] = 1.0
-        return rows[place]
-
     def show(self, batch: Batch, row: int) -> Sequence[Shown]:
         """Return the narrowest level of each of the two that has a column, in words."""
         near, place = batch.near(row)
-        contexts, places = _contexts(near)
-        known = [level for level in levels_of(contexts[int(places[place])]) if level in self._place]
+        contexts, places = self.settings(near)
+        known = self.known_in(contexts[int(places[place])])
         return tuple(self._shown(feature, [one for one in known if feature_of(one) == feature]) for feature in _FEW)
 
     def _shown(self, feature: str, known: list[str]) -> Shown:
@@ -128,19 +114,6 @@ class TherapyContextBuilder:
             return Shown(feature, self.group, None, "", _FEW[feature])
         setting, _, context = known[-1].partition(", ")
         return Shown(feature, self.group, known[-1], "", f"{setting_text(setting)}, {context}")
-
-    def warnings(self, batch: Batch, row: int) -> Sequence[str]:  # noqa: ARG002 - the alterations builder warns
-        """Return nothing: a match that is not met is warned about with the alterations."""
-        return ()
-
-    def parameters(self) -> dict[str, Any]:
-        """Return the learned levels."""
-        return {"levels": list(self.levels)}
-
-    @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
-        """Return the builder that :meth:`parameters` came from."""
-        return cls(tuple(parameters["levels"]))
 
 
 _FEW = {
@@ -189,11 +162,6 @@ def levels_of(context: Context) -> Mapping[str, tuple[str, ...]]:
     if here:
         found[f"{here}{given}, {context.before}"] = (f"{key}, {context.before}", f"{here}{given}")
     return found
-
-
-def _contexts(batch: Batch) -> tuple[list[Context], IntArray]:
-    """Return the different contexts of a batch, and for each case the place of its own."""
-    return batch.reading("therapy in context", _found)
 
 
 def _found(batch: Batch) -> tuple[list[Context], IntArray]:

@@ -10,22 +10,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Self
-
-import numpy as np
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from features import histology
-from features.contract import Column, Shown
+from features.contract import Shown
 from features.finding_levels import distinct
+from features.nested_levels import NestedLevelsBuilder
 from features.regimens import regimen
 from features.therapy_classes import class_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from features.batch import Batch, FloatArray, IntArray
-    from features.contract import Group
+    from features.batch import Batch, IntArray
 
 LEAST_CASES = 40
 """Training cases a level needs: twice those of a histology's own, for a column is the difference of two rates."""
@@ -39,7 +37,7 @@ BLOCKADE = ("checkpoint", "mixed")
 
 
 @dataclass(frozen=True)
-class TherapyInHistologyBuilder:
+class TherapyInHistologyBuilder(NestedLevelsBuilder[tuple[str, str]]):
     """The class of the regimen within the levels of the histology's lineage. Never unknown.
 
     Assumption: agents of one class do alike within a histology. A class in a histology that training did not have
@@ -60,33 +58,34 @@ class TherapyInHistologyBuilder:
     [[1.0], [0.0]]
     """
 
-    levels: tuple[str, ...] = ()
-
     name: ClassVar[str] = "therapy_in_histology"
-    group: ClassVar[Group] = "therapy"
+    families: ClassVar[tuple[str, ...]] = FAMILIES
 
-    def columns(self) -> tuple[Column, ...]:
-        """Return one column per level."""
-        return self._columns
+    def settings(self, batch: Batch) -> tuple[list[tuple[str, str]], IntArray]:
+        """Return the different pairs of regimen and histology of a batch, and for each case the place of its own."""
+        therapy, code = batch.texts["therapy"], batch.texts["histology"]
+        width = len(code.levels) + 1
+        different, place = distinct((therapy.codes + 1) * width + code.codes + 1)
+        keys, codes = ("", *therapy.levels), ("", *code.levels)
+        return [(keys[one // width], codes[one % width]) for one in different.tolist()], place
 
-    @cached_property
-    def _columns(self) -> tuple[Column, ...]:
-        return tuple(Column(f"{FEATURE}_{level}", FEATURE, self.group, families=FAMILIES) for level in self.levels)
+    def levels_in(self, setting: tuple[str, str]) -> tuple[str, ...]:
+        """Return the levels of a regimen in a histology, the broadest first."""
+        return levels_of(*setting)
 
-    @cached_property
-    def _place(self) -> dict[str, int]:
-        return {level: place for place, level in enumerate(self.levels)}
+    def feature_of(self, level: str) -> str:  # noqa: ARG002 - all levels are of one feature
+        """Return the one feature."""
+        return FEATURE
 
     def fit(self, batch: Batch) -> Self:
         """Return the builder with the levels of these training cases.
 
         A level gives way to what holds the same cases: a broader level, the class everywhere, or the histology.
         """
-        settings, place = _settings(batch)
         cases: Counter[str] = Counter()
         of_class: Counter[str] = Counter()
         of_code: Counter[str] = Counter()
-        for (key, code), n in zip(settings, np.bincount(place, minlength=len(settings)).tolist(), strict=True):
+        for (key, code), n in self.counted(batch):
             cases.update(dict.fromkeys(levels_of(key, code), n))
             of_class[_class_of(key)] += n
             of_code.update(dict.fromkeys(histology.lineage(code) if code else (), n))
@@ -98,39 +97,16 @@ class TherapyInHistologyBuilder:
                 kept.append(level)
         return type(self)(tuple(sorted(kept)))
 
-    def build(self, batch: Batch) -> FloatArray:
-        """Return 0/1 columns, shape (n, levels); never NaN."""
-        if not self.levels:
-            return np.zeros((batch.n, 0))
-        settings, place = _settings(batch)
-        rows = np.zeros((len(settings), len(self.levels)))
-        for row, setting in enumerate(settings):
-            rows[row, [self._place[level] for level in levels_of(*setting) if level in self._place]] = 1.0
-        return rows[place]
-
     def show(self, batch: Batch, row: int) -> Sequence[Shown]:
         """Return the narrowest level that has a column, in words."""
-        settings, place = _settings(batch.only(row))
-        known = [level for level in levels_of(*settings[int(place[0])]) if level in self._place]
+        settings, place = self.settings(batch.only(row))
+        known = self.known_in(settings[int(place[0])])
         if not known:
             text = "this class of therapy in this histology has too few training cases of its own"
             return (Shown(FEATURE, self.group, None, "", text),)
         therapy_class, _, code = known[-1].partition(IN)
         text = f"{class_facts(therapy_class).title} in {histology.row(code).name} ({code})"
         return (Shown(FEATURE, self.group, known[-1], "", text, (f"histologies.csv:{code}",)),)
-
-    def warnings(self, batch: Batch, row: int) -> Sequence[str]:  # noqa: ARG002 - the histology and therapy builders warn
-        """Return nothing: rare histologies and classes are warned about by their own builders."""
-        return ()
-
-    def parameters(self) -> dict[str, Any]:
-        """Return the learned levels."""
-        return {"levels": list(self.levels)}
-
-    @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
-        """Return the builder that :meth:`parameters` came from."""
-        return cls(tuple(parameters["levels"]))
 
 
 IN = " in "
@@ -165,12 +141,3 @@ def levels_of(key: str, code: str) -> tuple[str, ...]:
     if not therapy_class or not code:
         return ()
     return tuple(f"{therapy_class}{IN}{level}" for level in reversed(histology.lineage(code)))
-
-
-def _settings(batch: Batch) -> tuple[list[tuple[str, str]], IntArray]:
-    """Return the different pairs of regimen and histology of a batch, and for each case the place of its own."""
-    therapy, code = batch.texts["therapy"], batch.texts["histology"]
-    width = len(code.levels) + 1
-    different, place = distinct((therapy.codes + 1) * width + code.codes + 1)
-    keys, codes = ("", *therapy.levels), ("", *code.levels)
-    return [(keys[one // width], codes[one % width]) for one in different.tolist()], place

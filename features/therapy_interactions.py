@@ -12,24 +12,24 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from features import histology
-from features.contract import Column, Shown
+from features.contract import Shown
 from features.finding_levels import distinct, facts_of
 from features.matching import judge
+from features.nested_levels import NestedLevelsBuilder
 from features.regimens import regimen
 from features.runs import Runs
 from features.setting_text import setting_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from features.batch import Batch, FloatArray, IntArray
-    from features.contract import Group
+    from features.batch import Batch, IntArray
     from features.driver_classes import Reading
 
 LEAST_CASES = 20
@@ -41,9 +41,12 @@ UNDONE = "therapy_undone"
 FAMILIES = ("targeted",)
 """Checkpoint blockade is not chosen by an alteration; there the same levels made the log loss worse in resampling."""
 
+Setting = tuple[str, str, str, bool, bool]
+"""Regimen key, histology, class of the match, whether the same target was treated before, whether it is undone."""
+
 
 @dataclass(frozen=True)
-class TherapyInteractionsBuilder:
+class TherapyInteractionsBuilder(NestedLevelsBuilder[Setting]):
     """The regimen in its setting, as nested levels, and undone in it, as a feature of its own.
 
     Never unknown: without a match there is no ``for``.
@@ -57,30 +60,29 @@ class TherapyInteractionsBuilder:
         Levels with a column, sorted: ``imatinib in SOFT_TISSUE for KIT_EXON_11``; empty before ``fit``.
     """
 
-    levels: tuple[str, ...] = ()
-
     name: ClassVar[str] = "therapy_interactions"
-    group: ClassVar[Group] = "therapy"
+    families: ClassVar[tuple[str, ...]] = FAMILIES
 
-    def columns(self) -> tuple[Column, ...]:
-        """Return one column per level."""
-        return self._columns
+    def settings(self, batch: Batch) -> tuple[list[Setting], IntArray]:
+        """Return the different settings of a batch, and for each case the place of its own."""
+        return settings_of(batch)
 
-    @cached_property
-    def _columns(self) -> tuple[Column, ...]:
-        features = [UNDONE if level.endswith(" undone") else FEATURE for level in self.levels]
-        named = zip(features, self.levels, strict=True)
-        return tuple(Column(f"{feature}_{level}", feature, self.group, families=FAMILIES) for feature, level in named)
+    def levels_in(self, setting: Setting) -> tuple[str, ...]:
+        """Return the levels of a setting, the broadest first."""
+        return levels_of(*setting)
+
+    def feature_of(self, level: str) -> str:
+        """Return the regimen in its setting, or undone in it."""
+        return UNDONE if level.endswith(" undone") else FEATURE
 
     def fit(self, batch: Batch) -> Self:
         """Return the builder with the levels of these training cases; one as large as a level it is in gives way."""
         if not any(regimen(key).family == "targeted" for key in batch.texts["therapy"].levels):
             return type(self)()  # no level comes from other regimens: findings need not be read
-        settings, place = settings_of(batch)
         cases: Counter[str] = Counter()
-        for setting, n in zip(settings, np.bincount(place, minlength=len(settings)).tolist(), strict=True):
+        for setting, n in self.counted(batch):
             cases.update(dict.fromkeys(levels_of(*setting), n))
-        broader = _broader(settings)
+        broader = _broader(settings_of(batch)[0])
         kept = [
             level
             for level, n in cases.items()
@@ -88,30 +90,10 @@ class TherapyInteractionsBuilder:
         ]
         return type(self)(tuple(sorted(kept)))
 
-    @cached_property
-    def _place(self) -> dict[str, int]:
-        return {level: place for place, level in enumerate(self.levels)}
-
-    def build(self, batch: Batch) -> FloatArray:
-        """Return 0/1 columns, shape (n, levels); never NaN."""
-        if not self.levels:
-            return np.zeros((batch.n, 0))
-        settings, place = settings_of(batch)
-        hits = [
-            (row, self._place[level])
-            for row, setting in enumerate(settings)
-            for level in levels_of(*setting)
-            if level in self._place
-        ]
-        rows = np.zeros((len(settings), len(self.levels)))
-        if hits:
-            rows[tuple(np.array(hits).T)] = 1.0
-        return rows[place]
-
     def show(self, batch: Batch, row: int) -> Sequence[Shown]:
         """Return the narrowest level that has a column, and that in which the regimen is undone."""
         settings, place = settings_of(batch)
-        known = [level for level in levels_of(*settings[int(place[row])]) if level in self._place]
+        known = self.known_in(settings[int(place[row])])
         plain, undone = ([one for one in known if one.endswith(" undone") == wanted] for wanted in (False, True))
         few = "this therapy in this setting has too few training cases of its own"
         text = setting_text(plain[-1]) if plain else few
@@ -120,19 +102,6 @@ class TherapyInteractionsBuilder:
             Shown(FEATURE, self.group, plain[-1] if plain else None, "", text),
             Shown(UNDONE, self.group, undone[-1] if undone else None, "", said),
         )
-
-    def warnings(self, batch: Batch, row: int) -> Sequence[str]:  # noqa: ARG002 - the histology and therapy builders warn
-        """Return nothing: rare histologies and classes are warned about by their own builders."""
-        return []
-
-    def parameters(self) -> dict[str, Any]:
-        """Return the learned levels."""
-        return {"levels": list(self.levels)}
-
-    @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
-        """Return the builder that :meth:`parameters` came from."""
-        return cls(tuple(parameters["levels"]))
 
 
 @lru_cache(maxsize=65_536)
@@ -158,10 +127,6 @@ def levels_of(key: str, code: str, matched: str, again: bool, undone: bool = Fal
     after = f"{both} after the same target" if both and again else ""
     broken = (f"{key} undone", f"{both} undone" if both else "") if undone else ()
     return tuple(level for level in (key, here, given, both, after, *broken) if level)
-
-
-Setting = tuple[str, str, str, bool, bool]
-"""Regimen key, histology, class of the match, whether the same target was treated before, whether it is undone."""
 
 
 def _broader(settings: Sequence[Setting]) -> dict[str, tuple[str, ...]]:

@@ -1,12 +1,17 @@
 """The terms in sequence, each started from what the one before gave out of fold, and z out of fold for the calibrator.
 
 For the cases of fold f: linear is fitted without f; boosters are fitted without f, started from linear values that
-for each other fold g came from a fit without f and g. No outcome of a case, nor of its patient, ever reaches its own
-out-of-fold z. The refit on all cases takes the same steps with all folds but one at a time left out.
+for each other fold g came from a fit without f and g. No outcome of a case, nor of its patient, reaches a coefficient
+or a tree of its own out-of-fold z. The refit on all cases takes the same steps with all folds but one at a time left
+out.
 
 Evidence comes from published arms alone and is the same in every fold; its weight is fitted within. The feature
 table was fitted on all cases of the fit, without outcomes. The ridge penalty is chosen on the same folds: one number
-from a short grid, so the out-of-fold z favours itself by next to nothing; the resampling outside judges all of it.
+from a short grid, so the out-of-fold z favours itself by next to nothing; the resampling outside judges all of it. What
+``prior: marginal`` and ``prior: selected`` find (prior variances, idle columns) all cases say, the held-out ones too: a
+slope is 0.06 to 0.09 higher for it (1,000 synthetic cases, three seeds), and the slope of new cases higher still. To
+find them anew in every fold was tried and is further off: with 1,000 cases the mean error to the truth rises from 0.071
+to 0.072 and 94% in place of 96% of true probabilities lie inside (checkpoint; targeted 0.096 to 0.098, 93 to 91%).
 """
 
 from __future__ import annotations

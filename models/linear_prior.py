@@ -8,8 +8,8 @@ pool in which nothing is found is shrunk until it says next to nothing.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from features.contract import Column
-    from models.inputs import FloatArray
+    from models.inputs import FloatArray, IntArray
     from models.settings import LinearSettings
 
 MARGINAL_PENALTY = 30.0
@@ -29,6 +29,56 @@ MARGINAL_PENALTY = 30.0
 OWN_POOL = 8
 """Live columns from which a feature has a prior variance of its own: nested levels (histology, settings). The declared
 figure counts as two coefficients (:mod:`models.prior_variance`), so that it no longer decides."""
+
+
+@dataclass(frozen=True, eq=False)
+class Varied:
+    """What prior variances are found on: the columns that varied in training.
+
+    Attributes
+    ----------
+    place
+        Shape (k,): their places among all columns.
+    design
+        Shape (n, k), scaled.
+    evidence
+        Shape (n,), from its mean; 0 without evidence.
+    factor
+        Shape (k,): what the prior variance of each is divided by beside that of its pool.
+    """
+
+    place: IntArray
+    design: FloatArray
+    evidence: FloatArray
+    factor: FloatArray
+
+    @classmethod
+    def of(
+        cls,
+        matrix: FloatArray,
+        columns: Sequence[Column],
+        weight: FloatArray,
+        evidence: FloatArray | None,
+        settings: LinearSettings,
+    ) -> Self:
+        """Return what varied of a feature table, shape (n, p), whose columns are described in their order.
+
+        Examples
+        --------
+        >>> from features.contract import Column
+        >>> from models.settings import LinearSettings
+        >>> columns = [Column("nlr", "nlr", "patient", "1"), Column("tmb", "tmb", "tmb", "1")]
+        >>> matrix = np.array([[1.0, 5.0], [3.0, 5.0]])
+        >>> found = Varied.of(matrix, columns, np.ones(2), None, LinearSettings())
+        >>> found.place.tolist(), found.design.tolist(), found.evidence.tolist(), found.factor.tolist()
+        ([0], [[-1.0], [1.0]], [0.0, 0.0], [1.0])
+        """
+        standardised = scaling(matrix, columns, weight, MARGINAL_PENALTY).standardised(matrix)
+        place = live_columns(standardised)
+        design = standardised[:, place]
+        factor = np.where(missing_indicators(columns)[place], settings.missing_penalty, 1.0) * alike(design)
+        from_mean = np.zeros(len(matrix)) if evidence is None else evidence - np.average(evidence, weights=weight)
+        return cls(place, design, from_mean, factor)
 
 
 def marginal_settings(
@@ -57,17 +107,14 @@ def marginal_settings(
     >>> found.group_penalty["tmb"] > 4 * found.group_penalty["patient"]
     True
     """
-    standardised = scaling(matrix, columns, weight, MARGINAL_PENALTY).standardised(matrix)
-    live = live_columns(standardised)
+    varied = Varied.of(matrix, columns, weight, evidence, settings)
+    live = varied.place
     sizes = Counter(columns[place].feature for place in live.tolist())
     pools = [column.feature if sizes[column.feature] >= OWN_POOL else column.group for column in columns]
     numbers = {name: place for place, name in enumerate(sorted(set(pools)))}
     group = np.array([numbers[pool] for pool in pools], dtype=np.int64)
-    design = standardised[:, live]
-    factor = np.where(missing_indicators(columns), settings.missing_penalty, 1.0)[live] * alike(design)
-    from_mean = np.zeros(len(y)) if evidence is None else evidence - np.average(evidence, weights=weight)
-    varied = np.column_stack([design, from_mean])
-    found, own = own_variances(varied, y, weight, group[live], factor, len(numbers))
+    design = np.column_stack([varied.design, varied.evidence])
+    found, own = own_variances(design, y, weight, group[live], varied.factor, len(numbers))
     names = [*numbers, *(columns[place].name for place in live.tolist())]
     variances = dict(zip(names, [*found.tolist(), *own.tolist()], strict=True))
     return replace(settings, group_penalty={name: 1.0 / (MARGINAL_PENALTY * one) for name, one in variances.items()})

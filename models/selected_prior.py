@@ -17,8 +17,8 @@ import numpy as np
 
 from models.idle_columns import Quadratic, columns_kept
 from models.inputs import logistic
-from models.linear_fit import alike, live_columns, missing_indicators, scaling
-from models.linear_prior import MARGINAL_PENALTY
+from models.linear_fit import missing_indicators
+from models.linear_prior import MARGINAL_PENALTY, Varied
 from models.prior_variance import FIGURE, FIGURE_COUNTS, LOOSE, NEWTON_STEPS, STEPS, TAILS
 
 if TYPE_CHECKING:
@@ -41,10 +41,19 @@ evenly between the two; heavy tails would give all of it to one."""
 HOW_MEASURED = ("mmr_conflict", "findings_from_blood", "specimens_disagree")
 """Features that say how a tumour was measured, as missing indicators do, and not what it is."""
 
+SHADOWS = ("passengers_log1p", "clonal_haematopoiesis_log1p")
+"""Counts that follow something else: passengers the mutational burden, which has columns of its own, and the blood
+cells' own mutations the patient's age. At even odds the count of passengers took part of the burden's effect, and an
+explanation gave to alterations what is the burden's. It costs a little where burdens are unknown: on 1,000 synthetic
+cases with gaps the mean error is 0.0882 in place of 0.0873."""
+
+UNLIKELY = frozenset((*HOW_MEASURED, *SHADOWS))
+
 ODDS, ODDS_RARE = 1.5, 1.0 / 9.0
 """Prior odds that a column is not idle: three to two, so that few cases, which say nothing either way, leave all in
 and shrink them (with even odds the mean error on 1,000 synthetic cases was 0.0755 in place of 0.0721). One in ten for a
-marker within a tissue, since an effect that differs by tissue is rarer than an effect, and for how it was measured."""
+marker within a tissue, since an effect that differs by tissue is rarer than an effect, for how it was measured and for
+shadows."""
 
 ROUNDS = 2
 """Times that columns are chosen, the second with the variances found for those of the first."""
@@ -129,12 +138,12 @@ def selected(
     >>> np.isnan(found.matrix).all(axis=0).tolist(), np.isnan(found.in_doubt).all(axis=0).tolist()
     ([False, True], [False, False])
     """
-    standardised = scaling(matrix, columns, weight, MARGINAL_PENALTY).standardised(matrix)
-    live = live_columns(standardised)
+    varied = Varied.of(matrix, columns, weight, evidence, settings)
+    live = varied.place
     here = [columns[place] for place in live.tolist()]
-    cases = _cases(standardised[:, live], here, y, weight, evidence, settings)
+    cases = _cases(varied, here, y, weight)
     stay = np.array([column.group in ALL_STAY for column in here], dtype=np.bool_)
-    rare = np.array([WITHIN in column.name or column.feature in HOW_MEASURED for column in here], dtype=np.bool_)
+    rare = np.array([WITHIN in column.name or column.feature in UNLIKELY for column in here], dtype=np.bool_)
     odds = np.where(rare | missing_indicators(here), ODDS_RARE, ODDS)
     kept, found = _chosen(cases, ~stay, np.log(odds))
     without, in_doubt = matrix.copy(), matrix.copy()
@@ -144,25 +153,17 @@ def selected(
     return Selected(without, in_doubt, replace(settings, group_penalty=factors))
 
 
-def _cases(
-    design: FloatArray,
-    columns: Sequence[Column],
-    y: FloatArray,
-    weight: FloatArray,
-    evidence: FloatArray | None,
-    settings: LinearSettings,
-) -> _Cases:
-    from_mean = np.zeros(len(y)) if evidence is None else evidence - np.average(evidence, weights=weight)
+def _cases(varied: Varied, columns: Sequence[Column], y: FloatArray, weight: FloatArray) -> _Cases:
     names = [pool_of(column) for column in columns]
     numbers = {name: place for place, name in enumerate(sorted(set(names)))}
     return _Cases(
-        whole=np.column_stack([np.ones(len(y)), design, from_mean]),
+        whole=np.column_stack([np.ones(len(y)), varied.design, varied.evidence]),
         y=y,
         weight=weight,
         pool=np.array([numbers[name] for name in names], dtype=np.int64),
         pools=len(numbers),
         heavy=np.array([column.feature not in EVEN for column in columns], dtype=np.bool_),
-        factor=np.where(missing_indicators(columns), settings.missing_penalty, 1.0) * alike(design),
+        factor=varied.factor,
     )
 
 

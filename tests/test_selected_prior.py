@@ -16,7 +16,7 @@ from features.table import FeatureTable
 from models.idle_columns import Quadratic, columns_kept
 from models.inputs import logistic
 from models.response_fit import fit_response
-from models.selected_prior import selected
+from models.selected_prior import SHADOWS, selected
 from models.settings import BoostedSettings, LinearSettings, ResponseSettings
 
 SETTINGS = LinearSettings(prior="selected")
@@ -64,6 +64,22 @@ def test_a_column_within_a_tissue_needs_more_and_leaves_the_interval_too() -> No
     assert kept(found)[4:] == [False] * 4
     in_doubt = (~np.isnan(found.in_doubt)).any(axis=0).tolist()
     assert in_doubt == [True] * 4 + [False] * 4
+
+
+@pytest.mark.parametrize("shadow", SHADOWS)
+def test_what_follows_something_else_needs_more_than_what_is_a_finding(shadow: str) -> None:
+    rng = np.random.default_rng(3)
+    burden = rng.normal(size=2_000)
+    follows = 0.8 * burden + 0.6 * rng.normal(size=2_000)
+    y = (rng.random(2_000) < logistic(-0.5 + 0.5 * burden + 0.08 * follows)).astype(float)
+    x = np.column_stack([burden, follows])
+    in_it = []
+    for name in ("a_finding", shadow):
+        columns = [Column("tmb_mut_per_mb", "tmb_mut_per_mb", "tmb", "1"), Column(name, name, "alterations", "1")]
+        in_it.append(kept(selected(x, columns, y, np.ones(len(y)), None, SETTINGS)))
+    assert in_it == [[True, True], [True, False]]
+    alone = selected(x[:, 1:], columns[1:], y, np.ones(len(y)), None, SETTINGS)
+    assert kept(alone) == [True], "where the burden is not known it speaks for it"
 
 
 def test_a_case_of_weight_two_counts_as_two() -> None:

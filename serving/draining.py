@@ -10,10 +10,10 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
-from serving.security.asgi import with_headers
+from serving.security.asgi import as_answer_begins, headed
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CLOSE = ((b"connection", b"close"),)
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -72,8 +72,7 @@ class LastAnswers:
             await self._app(scope, receive, send)
             return
 
-        async def sending(message: Any) -> None:
-            last = self._draining.begun and message["type"] == "http.response.start"
-            await (with_headers(send, CLOSE) if last else send)(message)
+        def told(start: Message) -> Message:
+            return headed(start, CLOSE) if self._draining.begun else start
 
-        await self._app(scope, receive, sending)
+        await self._app(scope, receive, as_answer_begins(send, told))

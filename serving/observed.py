@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from serving import deadline
 from serving.logs import request_id
+from serving.security.asgi import as_answer_begins
 from serving.security.routes import rule_for
 
 if TYPE_CHECKING:
@@ -53,14 +54,13 @@ class ObservedRequests:
         status, began = CLIENT_GONE, state.setdefault("arrived", time.perf_counter())
         deadline.begin(began + deadline.seconds_of(scope["headers"], self._deadline_s))
 
-        async def sending(message: Message) -> None:
+        def told(start: Message) -> Message:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
+            status = start["status"]
+            return start
 
         try:
-            await self._app(scope, receive, sending)
+            await self._app(scope, receive, as_answer_begins(send, told))
         finally:
             self._tell(scope, status, time.perf_counter() - began)
             request_id.reset(token)

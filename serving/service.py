@@ -159,6 +159,7 @@ class ResponseService:
         gc.collect()
         gc.freeze()  # the collector's walks over the loaded models are the longest pauses of an idle service
         gc.set_threshold(*COLLECTED_AFTER)
+        log.info("worker_started")
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # bentoml is not typed
     def stop(self) -> None:

@@ -15,6 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from serving.metrics import known_method
+from serving.security.asgi import as_answer_begins
 from serving.security.routes import rule_for
 
 if TYPE_CHECKING:
@@ -150,11 +151,10 @@ def _caller_of(scope: Scope) -> Any:
 def _noting(span: Span, send: Send) -> Send:
     from opentelemetry.trace import StatusCode
 
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            span.set_attribute("http.response.status_code", message["status"])
-            if message["status"] >= 500:
-                span.set_status(StatusCode.ERROR)
-        await send(message)
+    def told(start: Message) -> Message:
+        span.set_attribute("http.response.status_code", start["status"])
+        if start["status"] >= 500:
+            span.set_status(StatusCode.ERROR)
+        return start
 
-    return sending
+    return as_answer_begins(send, told)

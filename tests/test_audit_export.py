@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,17 @@ import pytest
 from typer.testing import CliRunner
 
 from features.case import Case
+from features.contract import GROUPS
 from features.errors import Refusal
 from serving.audit.commands import audit_app
 from serving.audit.entries import Outcome
-from serving.audit.export import FREE_TEXT, exported, safe_case, write_parquet
+from serving.audit.export import FREE_TEXT, exported, safe_case
+from serving.audit.export_files import CSV_COLUMNS, write_csv, write_parquet
 from serving.audit.keys import generate_keys, load_keys, rotate_key
 from serving.audit.reading import listed
-from serving.audit.refusals import AuditDamaged, AuditKeysRefused, NoLogHere
+from serving.audit.refusals import AuditDamaged, AuditKeysRefused, NoLogHere, UnknownExportFormat
 from serving.audit.segments import seal_segment
-from tests.audit_log import entry, open_log
+from tests.audit_log import answer, entry, open_log
 from tests.audit_verdict import kinds_of, verdict_of
 
 OLD = {
@@ -68,7 +71,34 @@ def test_no_free_text_and_no_high_age_is_exported(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "log.parquet")
     assert dict(table.column("groups")[0].as_py())["tmb"] == pytest.approx(0.1 / 3, abs=0)
     assert table.column("warnings")[0].as_py() == ["synthetic_model"]
+    assert write_csv(iter(records), tmp_path / "log.csv") == 2
+    assert "MILLER" not in (tmp_path / "log.csv").read_text(encoding="utf-8")
     auditor.close()
+
+
+def test_a_csv_says_what_the_log_says_in_the_documented_columns(tmp_path: Path, project_root: Path) -> None:
+    auditor = open_log(tmp_path)
+    warnings = [{"code": "synthetic_model", "text": "SYNTHETIC"}, {"code": "underpowered", "text": "few"}]
+    made = auditor.record_prediction(entry(answer=answer(warnings=warnings))).record_id
+    auditor.record_outcome(made, Outcome(best_response="PR"), "=2+2")
+    records = list(exported(auditor.database, auditor.keys, values=True))
+    auditor.close()
+    write_csv(iter(records), tmp_path / "log.csv")
+    with (tmp_path / "log.csv").open(encoding="utf-8", newline="") as text:
+        first, second = csv.DictReader(text)
+    assert list(first) == list(CSV_COLUMNS)
+    page = (project_root / "docs" / "audit.md").read_text(encoding="utf-8")
+    named = {name.partition(":")[0] for name in CSV_COLUMNS}
+    assert sorted(name for name in named if f"`{name}" not in page) == []
+    assert (first["record_id"], first["warnings"], first["reasons"]) == (made, "synthetic_model;underpowered", "")
+    assert float(first["probability"]) == records[0]["probability"]
+    assert {name: float(first[f"group:{name}"]) for name in GROUPS} == records[0]["groups"]
+    assert json.loads(first["contributions"]) == records[0]["contributions"]
+    assert json.loads(first["case"]) == records[0]["case"]
+    assert (second["about"], second["kind"], second["responded"]) == (made, "outcome", "1")
+    assert json.loads(second["event"]) == {"best_response": "PR"}
+    assert (second["case"], second["log_odds"]) == ("", "")
+    assert second["caller"] == "'=2+2", "no formula for a spreadsheet"
 
 
 @pytest.mark.parametrize(
@@ -173,6 +203,18 @@ def test_the_commands_over_a_log(tmp_path: Path) -> None:
     assert json.loads(run("verify", *where, "--head", str(tmp_path / "kept.jsonl"), "--json"))["good"]
     assert "1 no_artefact" in run("replay", "--all", "--models", str(tmp_path), *where)
     assert "1 records" in run("export", str(tmp_path / "log.jsonl"), "--values", *where)
+    assert json.loads((tmp_path / "log.jsonl").read_text())["case"]["histology"] == "LUAD"
+    assert "1 records" in run("export", str(tmp_path / "log.csv"), *where)
+    assert (tmp_path / "log.csv").read_text().startswith("seq,record_id,kind,about,time,")
+    run("export", str(tmp_path / "log.PARQUET"), *where)
+    assert pq.read_table(tmp_path / "log.PARQUET").num_rows == 1
+    run("export", str(tmp_path / "log.txt"), "--format", "csv", *where)
+    assert (tmp_path / "log.txt").read_bytes() == (tmp_path / "log.csv").read_bytes()
+    for name in ("log.xlsx", "log", "csv"):
+        refused = CliRunner().invoke(audit_app, ["export", str(tmp_path / name), *where]).exception
+        assert isinstance(refused, UnknownExportFormat)
+        assert "Allowed: .jsonl, .csv, .parquet." in str(refused)
+        assert not (tmp_path / name).exists()
     assert json.loads(run("erase", "--patient", "p-1", "--yes", *where, "--json")) == {"erased": 1}
     assert "its values were erased" in run("show", record_id, *where)
     assert "records 1 to 2" in run("archive", str(tmp_path / "segments"), "--before", "9999-01-01", *where)

@@ -202,8 +202,11 @@ def replay(
 
 @audit_app.command()
 def export(
-    out: Annotated[Path, typer.Argument(help="The file to write.")],
-    form: Annotated[Literal["jsonl", "parquet"], typer.Option("--format", help="jsonl or parquet.")] = "jsonl",
+    out: Annotated[Path, typer.Argument(help="The file to write: .jsonl, .csv or .parquet.")],
+    form: Annotated[
+        Literal["jsonl", "csv", "parquet"] | None,
+        typer.Option("--format", help="Where the ending does not say it."),
+    ] = None,
     values: Annotated[bool, typer.Option("--values", help="Also cases and events; needs the keys.")] = False,
     database: DatabaseUrl = None,
     keys: KeysFolder = None,
@@ -211,14 +214,14 @@ def export(
 ) -> None:
     """Write the log for analysts: never free text, ids as pseudonyms, ages over 89 as 90+.
 
-    Example: [bold]oncorespond audit export log.parquet --format parquet[/bold]
+    Example: [bold]oncorespond audit export log.parquet[/bold]
     """
-    from serving.audit.export import exported, write_jsonl, write_parquet
+    from serving.audit.export import exported
+    from serving.audit.export_files import write_export
 
     if not out.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {out.parent}; make it first", param_hint="out")
-    write = write_parquet if form == "parquet" else write_jsonl
-    count = write(exported(database_of(database), all_keys(keys) if values else None, values), out)
+    count = write_export(exported(database_of(database), all_keys(keys) if values else None, values), out, form)
     typer.echo(json.dumps({"records": count, "out": str(out)}) if as_json else f"{count} records written to {out}")
 
 

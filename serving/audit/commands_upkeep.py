@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -53,7 +54,7 @@ def erase(
         typer.confirm("This cannot be undone. Destroy the keys?", abort=True)
     auditor = Auditor.open(database, keys)
     try:
-        count = auditor.erase(f"terminal:{getpass.getuser()}", patient_id=patient, case_id=case)
+        count = auditor.erase(f"terminal:{_user()}", patient_id=patient, case_id=case)
     finally:
         auditor.close()
     told = f"{count} records erased" if count else "no record names this id, as it was sent; nothing was erased"
@@ -105,3 +106,11 @@ def migrate(
             for statement in GRANTS:
                 connection.execute(sa.text(statement.format(role=grant_to)))
     typer.echo(f"schema {REVISION}")
+
+
+def _user() -> str:
+    """Return who sits at the terminal: the name, or the number of a user whom the system has no name for."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # as in a container that was started with a number; Python 3.13 says OSError
+        return str(os.getuid())

@@ -18,7 +18,6 @@ from serving.audit.reading import in_order, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from serving.audit.database import Database
     from serving.audit.keys import AuditKeys
@@ -128,62 +127,3 @@ def _safe(name: str, value: Any) -> Any:
     if name == "age_years" and value > OLDEST_SHOWN:
         return f"{OLDEST_SHOWN + 1}+"
     return value
-
-
-def write_jsonl(records: Iterator[dict[str, Any]], out: Path) -> int:
-    """Write JSON Lines; return how many records."""
-    count = 0
-    with out.open("w", encoding="utf-8") as target:
-        for record in records:
-            target.write(json.dumps(record, ensure_ascii=False) + "\n")
-            count += 1
-    return count
-
-
-def write_parquet(records: Iterator[dict[str, Any]], out: Path) -> int:
-    """Write Parquet: codes as lists, groups and contributions as maps of name to log-odds, values as JSON text."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = _schema(pa)
-    count = 0
-    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
-        for block in _blocks(records):
-            writer.write_table(pa.Table.from_pylist([_flat(record) for record in block], schema=schema))
-            count += len(block)
-    return count
-
-
-def _schema(pa: Any) -> Any:
-    from sqlalchemy import Double, Integer
-
-    from serving.audit.tables import RECORDS
-
-    numbers = {Integer: pa.int64(), Double: pa.float64()}
-    fields = []
-    for column in RECORDS.columns:
-        if column.name in {"payload", "once", "once_digest", *GROUP_COLUMNS}:
-            continue
-        kind = next((arrow for sql, arrow in numbers.items() if isinstance(column.type, sql)), pa.string())
-        kind = pa.list_(pa.string()) if column.name in {"reasons", "warnings"} else kind
-        kind = pa.map_(pa.string(), pa.float64()) if column.name == "contributions" else kind
-        fields.append(pa.field(column.name, kind))
-    groups = pa.field("groups", pa.map_(pa.string(), pa.float64()))
-    return pa.schema([*fields, groups, ("case", pa.string()), ("event", pa.string()), ("erased", pa.bool_())])
-
-
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    texts = {name: json.dumps(record[name]) for name in ("case", "event") if record.get(name) is not None}
-    maps = {name: list(record[name].items()) for name in ("groups", "contributions") if record[name] is not None}
-    return {**record, "case": None, "event": None, **texts, **maps}
-
-
-def _blocks(records: Iterator[dict[str, Any]], size: int = 5_000) -> Iterator[list[dict[str, Any]]]:
-    block: list[dict[str, Any]] = []
-    for record in records:
-        block.append(record)
-        if len(block) == size:
-            yield block
-            block = []
-    if block:
-        yield block

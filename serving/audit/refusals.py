@@ -5,6 +5,7 @@
     Refusal
     |- AuditUnavailable      503  it cannot be written now; nothing was answered
     |- NoLogHere                  no log is where it was looked for
+    |- UnknownExportFormat        a file to export to ends in no format that there is
     |- UnknownPrediction     404  no record has this id
     |- ErasedRecord          410  its key was destroyed when the patient was erased
     |- IdempotencyKeyReused  422  the same key came with another request
@@ -31,6 +32,12 @@ class NoLogHere(Refusal):
     """No audit log is where it was looked for; looking makes none."""
 
     code: ClassVar[str] = "no_audit_log"
+
+
+class UnknownExportFormat(Refusal):
+    """The name of a file to export to ends in no format that an export has."""
+
+    code: ClassVar[str] = "unknown_export_format"
 
 
 class UnknownPrediction(Refusal):

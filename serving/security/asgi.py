@@ -10,7 +10,7 @@ from serving.errors import BodyTooLarge, BodyTooSlow, error_body
 from serving.security.refusals import TooManyRequests, Unauthenticated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from starlette.types import Message, Receive, Scope, Send
 
@@ -108,17 +108,31 @@ async def send_json(send: Send, status: int, content: Any, headers: Headers) -> 
     await send({"type": "http.response.body", "body": body})
 
 
-def with_headers(send: Send, added: Sequence[tuple[bytes, bytes]]) -> Send:
-    """Return a ``send`` that puts headers on the answer; what the route set stays, and of two the first counts."""
+def as_answer_begins(send: Send, told: Callable[[Message], Message]) -> Send:
+    """Return a ``send`` that hands the start of the answer (status and headers) over, and sends what comes back."""
 
     async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            present = {name.lower() for name, _ in message.get("headers", [])}
-            more = {name: value for name, value in reversed(added) if name not in present}
-            message = {**message, "headers": [*message.get("headers", []), *more.items()]}
-        await send(message)
+        await send(told(message) if message["type"] == "http.response.start" else message)
 
     return sending
+
+
+def headed(start: Message, added: Sequence[tuple[bytes, bytes]]) -> Message:
+    """Return the start of an answer with headers more; what it has stays, and of two the first counts.
+
+    Examples
+    --------
+    >>> headed({"headers": [(b"Connection", b"close")]}, [(b"connection", b"x"), (b"a", b"1"), (b"a", b"2")])
+    {'headers': [(b'Connection', b'close'), (b'a', b'1')]}
+    """
+    present = {name.lower() for name, _ in start.get("headers", [])}
+    more = {name: value for name, value in reversed(added) if name not in present}
+    return {**start, "headers": [*start.get("headers", []), *more.items()]}
+
+
+def with_headers(send: Send, added: Sequence[tuple[bytes, bytes]]) -> Send:
+    """Return a ``send`` that puts headers on the answer, as :func:`headed` does."""
+    return as_answer_begins(send, lambda start: headed(start, added))
 
 
 class BoundedBody:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("experiments.commands:train", "Fit, judge and track an experiment."),
     "train-large": ("training.commands_large:train_large", "Fit a model on more cases than fit into memory."),
     "promote": ("experiments.commands:promote", "Give a tracked model an alias and put it where the service reads."),
+    "update": ("experiments.commands:update", "Update a promoted model's calibration on local outcomes."),
     "reproduce": (
         "experiments.commands:reproduce",
         "Rebuild a tracked run and say what differs, to 1e-12 and byte for byte.",

@@ -1,4 +1,4 @@
-"""Commands of the experiments room: ``train``, ``promote``, ``reproduce``, ``compare``, ``ui``."""
+"""Commands of the experiments room: ``train``, ``promote``, ``update``, ``reproduce``, ``compare``, ``ui``."""
 
 from __future__ import annotations
 
@@ -82,6 +82,30 @@ def promote(
     typer.echo(f"{pointer.name} version {pointer.version} is now {pointer.alias} ({pointer.digest})")
 
 
+def update(
+    name: Annotated[str, typer.Argument(help="Promoted model: checkpoint-response or targeted-response.")],
+    cohort: Annotated[str, typer.Option("--on", metavar="COHORT", help="Cohort of local outcomes: id or folder.")],
+    version: Annotated[str, typer.Option("--as", metavar="VERSION", help="Version of the new model: 3-our-site.")],
+    alias: Annotated[str, typer.Option(help="challenger answers in shadow; champion is served.")] = "challenger",
+    models: Annotated[Path | None, typer.Option(help="Promoted models; by default $ORP_MODELS.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Update the level of a promoted model on local outcomes (and its slope, with 100 responders and 100 others).
+
+    The result is a version of its own; its card says what it was before and after. Ranks stay.
+
+    Example: oncorespond update checkpoint-response --on cohorts/our-site --as 3-our-site
+    """
+    from experiments.local_version import in_words, update_promoted, updated_json
+
+    done = update_promoted(name, cohort, version, alias=alias, models=models)
+    if as_json:
+        typer.echo(json.dumps(updated_json(done)))
+        return
+    for line in in_words(done):
+        typer.echo(line)
+
+
 def reproduce(
     run: Annotated[str, typer.Argument(help="Run id, NAME/VERSION or NAME@ALIAS.")],
     workers: Annotated[int, typer.Option(min=1, help="Processes for the resampling.")] = 2,
@@ -144,12 +168,3 @@ def ui(
     from experiments.tracking_pages import serve_tracking_pages
 
     raise typer.Exit(serve_tracking_pages(port, or_demo=or_demo, say=typer.echo))
-
-
-def mount(app: typer.Typer) -> None:
-    """Put this room's commands on the command line."""
-    app.command()(train)
-    app.command()(promote)
-    app.command()(reproduce)
-    app.command()(compare)
-    app.command()(ui)

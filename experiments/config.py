@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from experiments.config_checks import refuse_terms_twice, refuse_too_few, refuse_unknown_names
 from experiments.settings_reader import WrongSetting, overridden, read_settings
 from features.errors import Refusal
 from models.settings import ResponseSettings
@@ -226,7 +227,8 @@ class Experiment:
     gate: GateSettings = field(default_factory=GateSettings)
 
     def __post_init__(self) -> None:
-        _refuse_too_few(self)
+        refuse_too_few(self)
+        refuse_unknown_names(self)
         unknown = [name for name in self.evaluation.comparators if name not in EVERY_COMPARATOR]
         if unknown:
             raise WrongSetting(
@@ -237,6 +239,9 @@ class Experiment:
             raise WrongSetting("names no cohort to fit on", field="cohorts.development", way_out=way_out)
         if self.fit_on == "arms" and (self.cohorts.development or self.synthetic):
             raise WrongSetting("is neither needed nor used when fit_on is arms", field="cohorts.development")
+        if self.synthetic and self.cohorts.published_arms:
+            way_out = "Leave it at 0; the evidence term reads the arms in either case."
+            raise WrongSetting("are real, and the cases are synthetic", field="cohorts.published_arms", way_out=way_out)
         both = sorted(set(self.cohorts.development) & set(self.cohorts.external))
         if both:
             raise WrongSetting(f"{both[0]!r} is development and external at once", field="cohorts.external")
@@ -262,23 +267,6 @@ class Experiment:
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values, defaults written out."""
         return asdict(self)
-
-
-def _refuse_too_few(experiment: Experiment) -> None:
-    for path, least in LEAST.items():
-        section, _, name = path.partition(".")
-        if (found := getattr(getattr(experiment, section), name)) < least:
-            raise WrongSetting(f"{found} is less than {least}", field=path, way_out=f"Give {least} or more.")
-
-
-LEAST = {
-    "resampling.repeats": 0,
-    "resampling.folds": 2,
-    "model.folds": 2,
-    "evaluation.bootstraps": 1,
-    "cohorts.synthetic_cases": 1,
-}
-"""Whole numbers and the least that each can be."""
 
 
 def read_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -313,17 +301,5 @@ def read_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
         way_out = "Build the cohort with `oncorespond cohort build`, and name it in an experiment file."
         raise WrongSetting("is a manifest of a cohort, no experiment", record=place.name, way_out=way_out)
     changed = overridden(raw, overrides)
-    _refuse_terms_twice(changed)
+    refuse_terms_twice(changed)
     return read_settings(Experiment, changed)
-
-
-def _refuse_terms_twice(raw: dict[str, Any]) -> None:
-    """Refuse switches under ``model``; YAML 1.1 reads the bare key ``on`` as true, so both spellings are looked for."""
-    model = raw.get("model")
-    if not isinstance(model, dict):
-        return
-    sections = {name: model[name] for name in ("linear", "boosted") if isinstance(model.get(name), dict)}
-    said = [f"model.{name}.on" for name, section in sections.items() if "on" in section or True in section]
-    said += ["model.evidence"] if "evidence" in model else []
-    if said:
-        raise WrongSetting("is said under `terms`", field=said[0], way_out="Write terms: {boosted: true}.")

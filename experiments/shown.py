@@ -16,7 +16,7 @@ from models.bootstrap import Estimate
 from training.further import cell_words
 from training.judged import MODEL
 from training.palette import TITLES
-from training.report import signed
+from training.report_tables import signed
 from training.within_cohorts import COUNTED
 
 if TYPE_CHECKING:

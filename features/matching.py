@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from features.agents import agents
 from features.driver_classes import Reading, classes, read, row, with_broader, with_narrower
 from features.match_levels import LEVEL_SCORE, Level, level_of
 from features.regimens import regimen
@@ -112,6 +113,23 @@ def meant_for(key: str) -> frozenset[str]:
     return class_facts(facts.therapy_class).targets | {gene for gene, _ in needs_of(key).by_gene}
 
 
+@lru_cache(maxsize=16_384)
+def chosen_by(key: str) -> frozenset[str]:
+    """Return the genes whose alterations a regimen is chosen by; of a class alone, those of any of its drugs.
+
+    Examples
+    --------
+    >>> sorted(chosen_by("gefitinib")), sorted(chosen_by("bevacizumab")), "BRAF" in chosen_by("class:mek")
+    (['EGFR'], [], True)
+    """
+    facts = regimen(key)
+    named = frozenset(gene for gene, _ in needs_of(key).by_gene)
+    if named or facts.agents or len(facts.parts) > 1:
+        return named
+    drugs = (one.name for one in agents().values() if one.therapy_class == facts.therapy_class)
+    return frozenset[str]().union(*(chosen_by(drug) for drug in drugs))
+
+
 @lru_cache(maxsize=MOST_FINDINGS)
 def judge(reading: Reading, key: str) -> Verdict:
     """Return what a finding that is present means for a regimen."""
@@ -141,13 +159,11 @@ def negates(alteration: Alteration, key: str) -> int:
 
 def negated_classes(alteration: Alteration) -> frozenset[str]:
     """Return the classes that a negative finding rules out."""
-    reading = read(alteration)
-    if reading.narrowest:
-        return frozenset().union(*(with_narrower(one) for one in reading.narrowest))
-    a = alteration
+    reading, a = read(alteration), alteration
+    named = frozenset[str]().union(*(with_narrower(one) for one in reading.narrowest))
     if any((a.protein_change, a.cdna_change, a.exon, a.partner, a.level)):
-        return frozenset()
-    return frozenset(one.id for one in classes().values() if one.gene == reading.gene and one.kind == a.kind)
+        return named
+    return named | {one.id for one in classes().values() if one.gene == reading.gene and one.kind == a.kind}
 
 
 EVERY_GENE = frozenset({"*"})

@@ -8,6 +8,7 @@ import numpy as np
 
 from features.errors import listed
 from features.histology import lineage
+from features.matching import chosen_by
 from features.regimens import regimen
 from features.vocabulary import version as vocabulary_version
 from models.applicability import blood_negative
@@ -23,6 +24,26 @@ if TYPE_CHECKING:
 
 READ_BY_EVIDENCE = frozenset({"evidence", "histology", "alterations", "prior_lines", "therapy"})
 """Groups that published arms describe; the others go unused when the evidence stands alone."""
+
+BIOMARKER = "biomarker"
+"""Part of the evidence of a family whose arms are told apart by these."""
+
+READ_AS_BIOMARKER = frozenset(
+    {
+        *("tmb_mut_per_mb", "tmb_within_histology", "tmb_exome_count"),
+        *("mmr_deficient", "mmr_conflict", "pdl1_tps_percent", "pdl1_cps", "pdl1_ic_percent", "pdl1_tc_ic"),
+    }
+)
+"""Features of other groups that such evidence reads (:mod:`features.evidence_profile`)."""
+
+UNTESTED = "target_untested"
+"""Column of targeted tables (:mod:`features.alteration_columns`)."""
+
+NO_ARM_SAYS = frozenset({"last_response", "days_since_last_therapy", "match_clonality"})
+"""Features of groups that arms describe, and which no arm does."""
+
+IN_NO_TABLE = {"stage": "stage"}
+"""Texts of a case that no feature is made of, by their names in words."""
 
 
 def reasons_of(answers: Answers, row: int) -> list[Reason]:
@@ -62,7 +83,7 @@ def _blanks(code: str, answers: Answers, row: int) -> dict[str, object]:
         },
         "outside_training_range": {"features": listed(_outside(answers, row, far=True))},
         "interval_too_wide": {"width": f"{_width(answers, row):.2f}", "widest": f"{settings.widest_interval:g}"},
-        "blood_negative_for_driver": {"targets": listed(sorted(regimen(key).targets))},
+        "blood_negative_for_driver": {"genes": listed(sorted(chosen_by(key)))},
     }
     if code == "key_inputs_missing":
         missing = _missing_keys(answers, row)
@@ -89,13 +110,20 @@ def _about_the_case(answers: Answers, row: int, shown: Mapping[str, Shown]) -> I
         yield reason("outside_observed_range", features=listed(outside))
     if settings.wide_interval < (width := _width(answers, row)) <= settings.widest_interval:
         yield reason("interval_wide", width=f"{width:.2f}")
-    if settings.blood_negative == "warn" and _blood_negative(answers, row):
-        yield reason("blood_negative", targets=listed(sorted(facts.targets)))
+    yield from _about_the_inputs(answers, row, shown)
+
+
+def _about_the_inputs(answers: Answers, row: int, shown: Mapping[str, Shown]) -> Iterator[Reason]:
+    _, key = _texts(answers, row)
+    if answers.model.applicability.settings.blood_negative == "warn" and _blood_negative(answers, row):
+        yield reason("blood_negative", genes=listed(sorted(chosen_by(key))))
+    if _untested(answers, row):
+        yield reason("target_untested", genes=listed(sorted(chosen_by(key))))
     if missing := _missing_keys(answers, row):
         yield reason("key_inputs_unknown", missing=listed(missing))
     if against := against_biology(answers, row):
         yield reason("sign_disagrees", features=listed(against))
-    if unused := _unused(answers, shown):
+    if unused := _unused(answers, row, shown):
         yield reason("inputs_not_used", features=listed(unused))
 
 
@@ -108,6 +136,13 @@ def _about_the_model(answers: Answers) -> Iterator[Reason]:
     trained, running = str(card.get("vocabulary", "")), vocabulary_version()
     if trained != running:
         yield reason("vocabulary_changed", trained=trained, running=running)
+
+
+def _untested(answers: Answers, row: int) -> bool:
+    """Return whether the table says that the match of therapy and alteration was not tested."""
+    columns = answers.model.table.columns
+    place = next((at for at, column in enumerate(columns) if column.name == UNTESTED), None)
+    return place is not None and bool(answers.inputs.matrix[row, place] == 1)
 
 
 def _blood_negative(answers: Answers, row: int) -> bool:
@@ -138,8 +173,13 @@ def _missing_keys(answers: Answers, row: int) -> list[str]:
     return [columns[place].feature for place in answers.model.key_places if np.isnan(matrix[row, place])]
 
 
-def _unused(answers: Answers, shown: Mapping[str, Shown]) -> list[str]:
+def _unused(answers: Answers, row: int, shown: Mapping[str, Shown]) -> list[str]:
     terms = answers.model.terms
     if terms.linear is not None or terms.boosted is not None:
         return []
-    return [one.feature for one in shown.values() if one.value is not None and one.group not in READ_BY_EVIDENCE]
+    evidence = answers.inputs.evidence
+    read = READ_AS_BIOMARKER if evidence is not None and BIOMARKER in evidence.part_names else frozenset[str]()
+    unread = (one for one in shown.values() if one.group not in READ_BY_EVIDENCE or one.feature in NO_ARM_SAYS)
+    found = [one.feature for one in unread if one.value is not None and one.feature not in read]
+    texts = answers.batch.texts
+    return found + [words for path, words in IN_NO_TABLE.items() if texts[path].text(row) is not None]

@@ -14,6 +14,7 @@ import numpy as np
 
 from features.batch import Coded
 from features.histology import lineage
+from features.matching import chosen_by
 from features.regimens import regimen
 from models.settings import ApplicabilitySettings, settings_of
 
@@ -149,21 +150,25 @@ class Applicability:
 
 
 def blood_negative(batch: Batch) -> BoolArray:
-    """Return where a targeted therapy's target is not seen and the sample was blood alone, shape (n,).
+    """Return where no gene that a targeted therapy is chosen by, or acts on, is altered in blood alone, shape (n,).
 
-    A case without a list of alterations is not negative, it is unknown.
+    A therapy that is not chosen by an alteration (bevacizumab) has no driver to be negative for. A case without a list
+    of alterations is not negative, it is unknown.
     """
     source = batch.texts["specimen.source"].gather(lambda text: float(text == BLOOD), unknown=0.0) > 0
     if not source.any():
         return source
-    targeted = batch.texts["therapy"].gather(lambda key: float(regimen(key).family == "targeted"), unknown=0.0) > 0
+    driven = batch.texts["therapy"].gather(
+        lambda key: float(regimen(key).family == "targeted" and bool(chosen_by(key))), unknown=0.0
+    )
     seen = np.zeros(batch.n, dtype=np.bool_)
     keys, findings = batch.texts["therapy"].texts(), batch.findings
     for row, code in zip(findings.row.tolist(), findings.codes.tolist(), strict=True):
         level, key = findings.levels[code], keys[row]
-        if key is not None and source[row] and level.status == "present" and level.gene in regimen(key).targets:
-            seen[row] = True
-    return np.asarray(source & targeted & batch.findings_recorded & ~seen, dtype=np.bool_)
+        if key is None or not source[row] or level.status != "present":
+            continue
+        seen[row] |= level.gene in regimen(key).targets or level.gene in chosen_by(key)
+    return np.asarray(source & (driven > 0) & batch.findings_recorded & ~seen, dtype=np.bool_)
 
 
 def scoring_inputs_known(inputs: Inputs, places: Sequence[int]) -> BoolArray:

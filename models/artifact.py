@@ -26,7 +26,7 @@ import numpy as np
 
 from features.errors import listed
 from models.applicability import Applicability
-from models.artifact_refusals import NotAnArtifact, UnknownFormat
+from models.artifact_refusals import FileMissing, NotAnArtifact, UnknownFormat
 from models.calibration import AffineCalibration
 from models.interval import IntervalVariance
 from models.manifest import check_manifest, json_bytes, write_manifest
@@ -40,6 +40,14 @@ if TYPE_CHECKING:
 
     from models.inputs import FloatArray, TableLike
     from models.response import EvidenceLike
+
+NEEDED = frozenset(
+    {
+        *("features.json", "evidence.json", "linear.json", "calibration.json", "interval.npz", "applicability.json"),
+        *("card.json", "selftest.json"),
+    }
+)
+"""Files of every artefact, the boosters apart."""
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest date a zip can hold: entries of interval.npz carry no clock."""
@@ -109,10 +117,20 @@ def load_artifact(
         By its subclasses; see :mod:`models.artifact_refusals`.
     """
     manifest, found = check_manifest(folder, digest, public_key)
+    _check_needed(folder, manifest["files"])
     model = _assembled(folder, table_from or _served_table, evidence_from or _served_evidence)
     model = replace(model, identity=Identity(str(manifest["name"]), version, found))
     check_self_test(model, _json(folder, "selftest.json"))
     return model
+
+
+def _check_needed(folder: Path, listed: Mapping[str, str]) -> None:
+    needed = set(NEEDED)
+    if "linear.json" in listed:
+        boosted = _json(folder, "linear.json")["boosted"]
+        needed |= {f"boosted/{k:02d}.txt" for k in range(boosted["boosters"] if boosted else 0)}
+    if missing := sorted(needed - set(listed)):
+        raise FileMissing(f"{missing[0]} is needed and not listed", record=folder.name, field=missing[0])
 
 
 def _assembled(

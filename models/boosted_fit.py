@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from features.contract import Column
     from models.boosted import BoostedTerm
-    from models.inputs import FloatArray
+    from models.inputs import FloatArray, IntArray
     from models.settings import BoostedSettings
 
 
@@ -91,8 +91,8 @@ def fit_boosters(
     columns
         Contract of the p columns; its expected signs are the monotone constraints.
     y, weight
-        Shape (n,): outcome 0 or 1, and how many cases a row stands for. LightGBM counts rows, not weights, against
-        the smallest leaf, so a weight of 2 is only nearly two rows here.
+        Shape (n,): outcome or rate, and how many cases a row stands for. LightGBM counts rows, not weights, against
+        the smallest leaf, so a weight of 2 is only nearly two rows here, and a rate is two rows (:func:`as_outcomes`).
     start
         Shape (n,): out-of-fold w * evidence + linear.
     seed
@@ -101,11 +101,34 @@ def fit_boosters(
     import lightgbm
 
     trees, boosters = settings.trees or preset(len(y)).trees, []
+    row, label, counted = as_outcomes(y, weight)
+    design, begun = np.ascontiguousarray(matrix[row]), start[row]
     for k in range(settings.seeds):
         wanted = parameters(settings, columns, len(y), seed + k)
-        data = lightgbm.Dataset(np.ascontiguousarray(matrix), label=y, weight=weight, init_score=start, params=wanted)
+        data = lightgbm.Dataset(design, label=label, weight=counted, init_score=begun, params=wanted)
         boosters.append(lightgbm.train(wanted, data, num_boost_round=trees))
     return boosters
+
+
+def as_outcomes(y: FloatArray, weight: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Return the row, the outcome and the weight of what LightGBM is given: a rate is a responder and another.
+
+    Its binary loss takes every label above 0 for a response, so a rate as it stands would be one whatever it is.
+
+    Examples
+    --------
+    >>> [found.tolist() for found in as_outcomes(np.array([1.0, 0.25]), np.array([1.0, 8.0]))]
+    [[0, 1, 1], [1.0, 1.0, 0.0], [1.0, 2.0, 6.0]]
+    """
+    rates = np.flatnonzero((y > 0) & (y < 1))
+    label, counted = y.copy(), weight.copy()
+    label[rates], counted[rates] = 1.0, (weight * y)[rates]
+    others = (weight * (1 - y))[rates]
+    return (
+        np.append(np.arange(len(y)), rates),
+        np.append(label, np.zeros(len(rates))),
+        np.append(counted, others),
+    )
 
 
 def as_term(boosters: Sequence[Any], matrix: FloatArray, weight: FloatArray) -> BoostedTerm:

@@ -7,7 +7,7 @@ that chose; the resampling outside judges all of it.
 
 Studies are kept in the database that ``$ORP_STUDIES`` names (``sqlite:///studies.db``, ``postgresql+psycopg://...``),
 where several processes may share one and a finished study is read, not searched again; without it they are kept in
-memory. A study's name is the digest of its cases and settings. The address is no part of the model.
+memory. A study's name is the digest of its cases, starts and settings. The address is no part of the model.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def searched(
     settings
         Where the search starts; what it does not search stays as it is.
     seed
-        Of the sampler and of the boosters. The same cases, settings and seed give the same answer.
+        Of the sampler and of the boosters. The same cases, settings and seed give the same answer; a study that was
+        interrupted, or searched by several processes at once, tries other sizes than one that was not.
 
     Raises
     ------
@@ -75,17 +76,15 @@ def searched(
         "ridge": settings.ridge,
         "share_of_columns": settings.share_of_columns,
     }
+    loss = _Loss(training, start, settings, seed)
     study = optuna.create_study(
-        storage=os.environ.get(STUDIES) or None,
-        sampler=optuna.samplers.TPESampler(seed=seed),
-        study_name=_name(training, settings, seed),
-        load_if_exists=True,
+        storage=os.environ.get(STUDIES) or None, study_name=loss.name(settings), load_if_exists=True
     )
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))  # going on, not the same sizes again
     done = len(study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)))
     if not done:
         study.enqueue_trial(usual, skip_if_exists=True)
     if done < settings.trials:
-        loss = _Loss(training, start, settings, seed)
         study.optimize(lambda trial: loss(_drawn(trial, trees)), n_trials=settings.trials - done)
     return replace(settings, **study.best_params)
 
@@ -120,11 +119,10 @@ class _Loss:
             z[held] = start[held] + averaged_output(boosters, t.inputs.matrix[held])
         return log_loss(z, t.y, t.weight)
 
-
-def _name(training: Training, settings: BoostedSettings, seed: int) -> str:
-    said = hashlib.sha256(repr((replace(settings, trials=0), seed)).encode())
-    for values in (training.inputs.matrix, training.y, training.weight, training.fold):
-        said.update(np.ascontiguousarray(values).tobytes())
-    if training.evidence is not None:
-        said.update(training.evidence.tobytes())
-    return f"boosted-{said.hexdigest()[:24]}"
+    def name(self, settings: BoostedSettings) -> str:
+        """Return the name of the study: the same for the same cases, signs, starts and settings, and for no others."""
+        t, signs = self._training, [column.expected_sign for column in self._training.columns]
+        said = hashlib.sha256(repr((settings, self._seed, signs)).encode())
+        for values in (t.inputs.matrix, t.y, t.weight, t.fold, *self._starts.values()):
+            said.update(np.ascontiguousarray(values).tobytes())
+        return f"boosted-{said.hexdigest()[:24]}"

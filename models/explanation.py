@@ -52,11 +52,12 @@ def sentence(words: str, log_odds: float) -> str:
 def contributions_of(answers: Answers, row: int, shown: Mapping[str, Shown]) -> list[dict[str, Any]]:
     """Return the contributions of one case, the largest first; they sum to log_odds - base_log_odds exactly.
 
-    Every feature of the model is there, those that contribute nothing as well.
+    Every feature of the model is there, those that contribute nothing as well. ``declared_sign`` stands where biology
+    declares one: 1 says that a higher value raises the estimate, -1 that it lowers it.
     """
     model, phi = answers.model, answers.scores.phi[row].tolist()
     found = [
-        _contribution(name, group, value, shown.get(name))
+        _contribution(name, group, value, shown.get(name), model.declared_signs.get(name))
         for name, group, value in zip(model.feature_names, model.feature_groups, phi, strict=True)
     ]
     if model.terms.evidence_weight is not None:
@@ -64,7 +65,9 @@ def contributions_of(answers: Answers, row: int, shown: Mapping[str, Shown]) -> 
     return sorted(found, key=lambda one: -abs(one["log_odds"]))
 
 
-def _contribution(name: str, group: str, log_odds: float, shown: Shown | None) -> dict[str, Any]:
+def _contribution(
+    name: str, group: str, log_odds: float, shown: Shown | None, declared_sign: int | None
+) -> dict[str, Any]:
     if shown is None:
         words = "published evidence" if group == "evidence" else name.replace("_", " ")
         value, unit = None, ""
@@ -78,6 +81,8 @@ def _contribution(name: str, group: str, log_odds: float, shown: Shown | None) -
         "log_odds": log_odds,
         "text": sentence(words, log_odds),
     }
+    if declared_sign is not None:
+        found["declared_sign"] = declared_sign
     if shown is not None and shown.sources:
         found["sources"] = list(shown.sources)
     if shown is not None and shown.unknown:
@@ -109,7 +114,7 @@ def groups_of(answers: Answers, row: int) -> dict[str, float]:
 def against_biology(answers: Answers, row: int) -> list[str]:
     """Return the features of one case whose linear coefficient has the sign that biology denies, and that matter.
 
-    Boosters are monotone in the declared sign and cannot disagree.
+    Boosters are monotone in the declared sign and cannot disagree, unless an experiment says ``monotone: false``.
     """
     places = answers.model.against_biology
     if not places.size:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = "oncorespond-artefact-2"
-"""Format version; a change that older code would misread makes it 2."""
+"""Format version; a change that older code would misread raises its number."""
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 LIBRARIES = ("numpy", "scipy", "lightgbm", "scikit-learn")
@@ -111,11 +111,13 @@ def _parsed(content: bytes, folder: Path) -> dict[str, Any]:
         )
     if not isinstance(manifest.get("files"), dict):
         raise NotAnArtifact(f"{MANIFEST} lists no files", record=folder.name)
+    if not isinstance(manifest.get("name"), str):
+        raise NotAnArtifact(f"{MANIFEST} names no model", record=folder.name)
     return dict(manifest)
 
 
 def _check_files(folder: Path, listed: dict[str, str]) -> None:
-    present = set(files_in(folder))
+    present = {path for path in files_in(folder) if (folder / path).is_file()}  # a link that leads nowhere is none
     if missing := sorted(set(listed) - present):
         raise FileMissing(f"{missing[0]} is listed and not there", record=folder.name, field=missing[0])
     if unexpected := sorted(present - set(listed)):

@@ -59,7 +59,7 @@ ABSTAIN: tuple[ReasonCode, ...] = (
     ReasonCode(
         "blood_negative_for_driver",
         "abstain",
-        "no {targets} alteration in a blood sample: it may not have been shed; tissue would tell",
+        "no {genes} alteration in a blood sample: it may not have been shed; tissue would tell",
     ),
 )
 """Codes that abstain, in the order they are shown."""
@@ -75,7 +75,12 @@ WARN: tuple[ReasonCode, ...] = (
     ReasonCode(
         "blood_negative",
         "warn",
-        "no {targets} alteration in a blood sample: it may not have been shed; tissue would tell",
+        "no {genes} alteration in a blood sample: it may not have been shed; tissue would tell",
+    ),
+    ReasonCode(
+        "target_untested",
+        "warn",
+        "not known whether the tumour has what this therapy is chosen by, an alteration of {genes}: that decides most",
     ),
     ReasonCode("key_inputs_unknown", "warn", "not known: {missing}"),
     ReasonCode("sign_disagrees", "warn", "the fit goes against biology in: {features}"),

@@ -115,6 +115,15 @@ class ResponseModel:
         signs = np.array([column.expected_sign for column in self.table.columns])
         return np.flatnonzero(signs * linear.coefficients < 0)
 
+    @cached_property
+    def declared_signs(self) -> Mapping[str, int]:
+        """By feature, the one sign that biology declares of its columns; features without one are not in it."""
+        signs: dict[str, set[int]] = {}
+        for column in self.table.columns:
+            if column.expected_sign:
+                signs.setdefault(column.feature, set()).add(column.expected_sign)
+        return {feature: found.pop() for feature, found in signs.items() if len(found) == 1}
+
     def inputs(self, batch: Batch) -> Inputs:
         """Return what the terms read of a batch."""
         evidence = None
@@ -146,8 +155,11 @@ class ResponseModel:
         return Answers(self, batch, read, scores, _abstains(self, batch, read, scores))
 
     def recalibrated(self, calibration: AffineCalibration) -> ResponseModel:
-        """Return the model with another calibration, such as one updated on local outcomes."""
-        return replace(self, calibration=calibration, identity=replace(self.identity, digest=""))
+        """Return the model with another calibration: another model, which has no version or digest yet.
+
+        :func:`models.local_version.updated_on` says in the card, too, what local outcomes changed.
+        """
+        return replace(self, calibration=calibration, identity=Identity(self.identity.name))
 
 
 @dataclass(frozen=True, eq=False)

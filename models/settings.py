@@ -61,7 +61,7 @@ class LinearSettings:
     penalties: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
     group_penalty: Mapping[str, float] = field(default_factory=dict)
     missing_penalty: float = 30.0
-    tuned_groups: tuple[str, ...] = ("histology", "therapy", "alterations", "patient", "prior_lines")
+    tuned_groups: tuple[Group, ...] = ("histology", "therapy", "alterations", "patient", "prior_lines")
     factors: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
     signs: tuple[Group, ...] = ()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.chai_card import chai_xml
-from training.report import SHOWN_METRICS
+from training.report_tables import SHOWN_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -30,8 +31,12 @@ def code_folders(packages: tuple[str, ...]) -> list[str]:
     return [str(ROOT / name) for name in packages]
 
 
+@cache
 def git_commit() -> tuple[str, str]:
-    """Return the commit of the checkout and whether it was changed since: ``("3f2a...", "false")``."""
+    """Return the commit of the checkout and whether it was changed since: ``("3f2a...", "false")``.
+
+    Looked up once per process, as code is read once: what is written to the checkout later made no number of this run.
+    """
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return UNKNOWN, UNKNOWN
@@ -58,8 +63,12 @@ def lock_digest() -> str:
     return f"sha256:{hashlib.sha256(lock.read_bytes()).hexdigest()}" if lock.is_file() else UNKNOWN
 
 
+@cache
 def code_digest() -> str:
-    """Return the SHA-256 of everything in the checkout that can move a number: code and vocabularies, by path."""
+    """Return the SHA-256 of everything in the checkout that can move a number: code and vocabularies, by path.
+
+    Looked up once per process, as :func:`git_commit` is.
+    """
     digest = hashlib.sha256()
     for package in DECIDING_PACKAGES:
         for path in sorted((ROOT / package).rglob("*")):

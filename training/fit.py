@@ -35,7 +35,16 @@ LORIS_INPUTS = "loris_inputs"
 TERMS = ("evidence", "linear", "boosted")
 """Terms of the equation, in its order."""
 
-BESIDE_LORIS_INPUTS = ("alterations", "mismatch_repair", "therapy")
+BESIDE_LORIS_INPUTS = (
+    "alterations",
+    "alterations_in_tissue",
+    "mismatch_repair",
+    "mismatch_repair_in_tissue",
+    "therapy",
+    "therapy_in_histology",
+    "therapy_interactions",
+    "therapy_context",
+)
 """Builders that have nothing to say when only LORIS's inputs are known."""
 
 

@@ -5,46 +5,38 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from features.feature_titles import in_words
 from models.intended_use import INTENDED_USE, NO_RECOMMENDATION
-from training.drawn import Drawn, draw
-from training.judged import MODEL
-from training.palette import TITLES
+from training.drawn import MOVES, Drawn, draw
+from training.palette import BLUE, blank, plain
+from training.report_tables import tables
 from training.table_one import table_one
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from matplotlib.figure import Figure
 
-    from models.delong import PairedAuroc
+    from models.boosted import BoostedTerm
     from models.response import ResponseModel
     from training.evaluate import Evaluation
     from training.figures_cases import AnsweredCases
     from training.further import FurtherTable
-    from training.judged import FloatArray, Row, Scene
-
-SHOWN_METRICS = {
-    "auroc": "AUROC",
-    "auroc_within_histology": "AUROC within histology",
-    "auprc": "AUPRC",
-    "brier": "Brier",
-    "brier_skill": "Brier skill",
-    "log_loss": "log loss",
-    "citl": "CITL",
-    "slope": "slope",
-    "ici": "ICI",
-    "e90": "E90",
-}
-"""Columns of the report's tables, in order, with their headings."""
+    from training.judged import FloatArray, Scene
 
 DOTS_PER_INCH = 130
 """Of embedded pictures: sharp at the size shown, 60 to 100 kB each."""
+
+SHAP_DRAWN, SHAP_COLUMNS = 1_000, 12
+"""Cases and columns of the figures that the shap library draws of the boosters."""
 
 SVG_SALT = "oncorespond"
 """Ids inside an SVG come from this, so that the same figure gives the same bytes."""
@@ -98,7 +90,7 @@ def write_report(data: ReportData, folder: Path) -> list[Path]:
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     files, pictures = [], []
     with mpl.rc_context({"svg.hashsalt": SVG_SALT, "font.family": "DejaVu Sans", "svg.fonttype": "none"}):
-        for drawn in draw(data):
+        for drawn in chain(draw(data), drawn_by_shap(data)):
             place = folder / "figures" / drawn.name
             pictures.append(_picture(drawn, place))
             files += [place.with_suffix(".png"), place.with_suffix(".svg")]
@@ -141,63 +133,6 @@ def _html(data: ReportData, pictures: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Return one table per scene and cohort, in order, every row of it: the losing ones too.
-
-    Predictors that are defined for nobody there are named below the table.
-    """
-    found: dict[tuple[str, str], list[Row]] = {}
-    for row in evaluation.rows:
-        found.setdefault((row.scene, row.cohort), []).append(row)
-    return [
-        {
-            "caption": f"{cohort}: {scene}",
-            "metrics": list(SHOWN_METRICS.values()),
-            "rows": [_shown(row) for row in rows if row.n],
-            "absent": [TITLES.get(row.predictor, row.predictor) for row in rows if not row.n],
-        }
-        for (scene, cohort), rows in found.items()
-    ]
-
-
-def _shown(row: Row) -> dict[str, Any]:
-    against = row.against_model
-    return {
-        "title": TITLES.get(row.predictor, row.predictor),
-        "ours": row.predictor == MODEL,
-        "n": row.n,
-        "events": row.events,
-        "cells": [_cell(row, metric) for metric in SHOWN_METRICS],
-        "difference": {"value": "", "interval": ""} if against is None else _with_interval(against),
-        "note": row.note,
-    }
-
-
-def _with_interval(one: PairedAuroc) -> dict[str, str]:
-    return {"value": signed(one.difference), "interval": f"{signed(one.low)} to {signed(one.high)}"}
-
-
-def _cell(row: Row, metric: str) -> dict[str, str]:
-    one = row.metrics.get(metric)
-    if one is None or not np.isfinite(one.value):
-        return {"value": "-", "interval": "", "spread": ""}
-    interval = f"{one.low:.3f} to {one.high:.3f}" if np.isfinite(one.low) else ""
-    if metric in row.spread:
-        return {"value": f"{one.value:.3f}", "interval": interval, "spread": f"±{row.spread[metric]:.3f}"}
-    return {"value": f"{one.value:.3f}", "interval": interval, "spread": ""}
-
-
-def signed(value: float) -> str:
-    """Write a difference with its sign.
-
-    Examples
-    --------
-    >>> signed(0.0123), signed(float("nan"))
-    ('+0.012', '-')
-    """
-    return f"{value:+.3f}" if np.isfinite(value) else "-"
-
-
 def shap_gap(model: ResponseModel, matrix: FloatArray) -> float | None:
     """Return the largest difference of our boosted contributions from ``shap.TreeExplainer``'s; None without boosters.
 
@@ -207,11 +142,77 @@ def shap_gap(model: ResponseModel, matrix: FloatArray) -> float | None:
     term = model.terms.boosted
     if term is None or not len(matrix):
         return None
+    theirs, ours = by_shap(term, matrix), term.contributions(matrix)[0]
+    return float(np.abs((ours - ours[0]) - (theirs - theirs[0])).max())
+
+
+def by_shap(term: BoostedTerm, matrix: FloatArray) -> FloatArray:
+    """Return ``shap.TreeExplainer``'s values of the boosters, averaged over them, log-odds by column, shape (n, p)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # shap warns about its own dependencies, and once per LightGBM binary model
         import shap
 
         found = [shap.TreeExplainer(booster).shap_values(matrix) for booster in term.boosters()]
-    theirs = np.mean([np.asarray(one[1] if isinstance(one, list) else one) for one in found], axis=0)
-    ours = term.contributions(matrix)[0]
-    return float(np.abs((ours - ours[0]) - (theirs - theirs[0])).max())
+    averaged: FloatArray = np.mean([np.asarray(one[1] if isinstance(one, list) else one) for one in found], axis=0)
+    return averaged
+
+
+def drawn_by_shap(data: ReportData) -> Iterator[Drawn]:
+    """Draw what the boosters alone do, by the shap library: a beeswarm, and its strongest number against its value.
+
+    Nothing without boosters. The other figures of contributions are of all terms together, as they are served.
+    """
+    answers = data.answered[0].answers if data.answered else None
+    if answers is None or answers.model.terms.boosted is None or not answers.n:
+        return
+    matrix = answers.inputs.matrix[:SHAP_DRAWN]
+    values = by_shap(answers.model.terms.boosted, matrix)
+    if not np.ptp(values, axis=0).any():
+        return
+    import shap
+
+    names = [in_words(column.name) for column in answers.model.table.columns]
+    explained = shap.Explanation(values, data=matrix, feature_names=names)
+    whose = f"{data.answered[0].whose}, {len(matrix)} cases"
+    words = f"Boosters alone, by the shap library: contribution of each column (log-odds, before calibration), {whose}"
+    yield Drawn("boosted-shap", MOVES, words, _beeswarm(explained, data.synthetic))
+    numbers = [np.abs(values[:, j]).mean() * (len(np.unique(matrix[:, j])) > 2) for j in range(len(names))]
+    strongest = int(np.argmax(numbers))
+    if numbers[strongest] > 0:
+        words = f"Boosters alone, by the shap library: {names[strongest]} against its contribution, {whose}"
+        yield Drawn("boosted-shap-dependence", MOVES, words, _scatter(explained[:, strongest], data.synthetic))
+
+
+def _beeswarm(explained: Any, synthetic: bool) -> Figure:
+    from shap import plots
+
+    figure = blank(8.4, 1.2 + 0.4 * SHAP_COLUMNS, synthetic)
+    axes = figure.subplots()
+    with _spread_alike():
+        plots.beeswarm(explained, max_display=SHAP_COLUMNS, ax=axes, plot_size=None, show=False, s=8)
+    axes.set_xlabel("contribution (log-odds, before calibration)")
+    plain(axes)
+    return figure
+
+
+def _scatter(explained: Any, synthetic: bool) -> Figure:
+    from shap import plots
+
+    figure = blank(5.6, 4.0, synthetic)
+    axes = figure.subplots()
+    with _spread_alike():
+        plots.scatter(explained, ax=axes, show=False, color=BLUE, hist=False, dot_size=8)
+    axes.set_ylabel("contribution (log-odds, before calibration)")
+    plain(axes)
+    return figure
+
+
+@contextmanager
+def _spread_alike() -> Iterator[None]:
+    """Let shap spread its points alike each time: it draws from numpy's global generator, which is put back."""
+    state = np.random.get_state()  # noqa: NPY002  # the one that shap reads
+    np.random.seed(0)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002

@@ -199,7 +199,7 @@ def _why_not(owner: str | None, keep: bool, symbol: str | None, rule: VariantTab
 
 
 def _by_value(values: Sequence[str | None], read: Callable[[str], Any]) -> list[Any]:
-    known = {value: None if value is None else read(value) for value in set(values)}
+    known = {value: None if value is None else read(value) for value in dict.fromkeys(values)}  # in their order
     return [known[value] for value in values]
 
 

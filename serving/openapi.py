@@ -54,6 +54,7 @@ _CONTRIBUTION = {
     "properties": {
         **{name: {"type": "string"} for name in ("feature", "group", "text")},
         "log_odds": {"type": "number"},
+        "declared_sign": {"enum": [-1, 1], "description": "what biology declares a higher value to do"},
     },
 }
 _MODEL = {

@@ -3,7 +3,7 @@
 ::
 
     state.py rendering.py visit.py opening.py refusals.py    what a page stands on: log, templates, one request, routes
-    foreign_text.py number_text.py spreadsheet_text.py       how outside text and numbers are written
+    foreign_text.py number_text.py                           how outside text and numbers are written
     scales.py reasons_view.py case_view.py                   one answer as it is drawn and read
     sensitivity.py plausible_ranges.py alike.py              what would change it; similar past cases
     log_*.py contribution_cube.py kept_views.py              the log as columns, followed and counted

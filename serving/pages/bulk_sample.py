@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from features.feature_titles import in_words
 from serving.audit.reading import opened
 from serving.audit.tables import RECORDS
+from serving.pages.case_view import WRITTEN
 from serving.pages.figures import Figure
 
 if TYPE_CHECKING:
@@ -128,8 +129,13 @@ def beeswarm(sample: Sequence[Opened], features: Sequence[str]) -> Figure:
 
 def _row(one: Opened, feature: str) -> dict[str, Any]:
     phi, value, unit = one.contributions[feature]
-    text = None if value is None else f"{value:g} {unit}".strip() if _numeric(value) else str(value)[:60]
+    text = None if value is None else f"{value:g} {unit}".strip() if _numeric(value) else _in_words(feature, value)
     return {"record": one.record_id, "label": in_words(feature), "value": text, "phi#": float(phi)}
+
+
+def _in_words(feature: str, value: Any) -> str:
+    """Return a value that is no number: codes of histologies and therapy classes by their names."""
+    return WRITTEN.get(feature, str)(str(value))[:60]
 
 
 def _swarm(sample: Sequence[Opened], feature: str) -> list[dict[str, Any]]:
@@ -189,7 +195,11 @@ def dependence(sample: Sequence[Opened], feature: str) -> Figure:
     shown = [one for one in known if _numeric(one[2]) == numeric]
     unit = next((one[3] for one in shown if one[3]), "")
     marks = [
-        {"value": float(value) if numeric else str(value)[:40], "phi": round(float(phi), 4), "way": _way(one, feature)}
+        {
+            "value": float(value) if numeric else _in_words(feature, value)[:40],
+            "phi": round(float(phi), 4),
+            "way": _way(one, feature),
+        }
         for one, phi, value, _ in shown
     ]
     against = sum(mark["way"] == "against" for mark in marks)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from models.metrics import auroc, brier
 from serving.pages import calibration_view as figures
 from serving.pages.calibration_figures import FEWEST, Calibrated
-from serving.pages.case_view import class_name
+from serving.pages.case_view import WRITTEN
 from serving.pages.explanations_page import LOOKED, kept, periods
 from serving.pages.figures import Figure, figure_file
 from serving.pages.kept_views import longest
 from serving.pages.log_query import Asked, FilterRefused, matching, months_of
-from serving.pages.number_text import words
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -62,6 +61,7 @@ def calibration(visit: Visit) -> Response:
         query=view.asked.address(),
         periods=periods(),
         fields=_fields(view),
+        filtered=[WRITTEN.get(name, str)(value) for name, value in view.asked.filters.items()],
         fewest=FEWEST,
     )
 
@@ -148,7 +148,6 @@ def _fields(view: CalibrationView) -> list[dict[str, Any]]:
     for name, label, choices in names:
         value = getattr(view.asked, name) or ""
         known = view.choices[choices]
-        written = class_name if name == "therapy_class" else words
-        options = [(one, written(one)) for one in (known if value in ("", *known) else [value, *known])]
+        options = [(one, WRITTEN.get(name, str)(one)) for one in (known if value in ("", *known) else [value, *known])]
         found.append({"name": name, "label": label, "kind": "choice", "value": value, "options": options})
     return found

@@ -28,8 +28,8 @@ from serving.pages.case_view import (
 from serving.pages.reasons_view import in_words, reasons_of, unknowns_of
 from serving.pages.scales import UNIT
 from serving.pages.sensitivity import sensitivity
-from serving.pages.spreadsheet_text import csv_bytes
 from serving.record_routes import RECORD_ID
+from serving.spreadsheet_text import csv_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

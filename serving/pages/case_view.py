@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from features.errors import Refusal
+from features.feature_titles import in_words
 from features.histology import row as histology_row
 from features.therapy_classes import classes
 from serving.comparator_names import COMPARATOR_NAMES
@@ -14,7 +15,7 @@ from serving.pages.number_text import number
 from serving.pages.scales import UNIT, logistic, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from serving.audit.reading import Logged
 
@@ -82,6 +83,17 @@ def histology_name(code: str | None) -> str:
         return foreign(code, 40)
 
 
+def lineage_name(lineage: str | None) -> str:
+    """Return the name of the histology that a lineage of the log begins with; nothing where there is none.
+
+    Examples
+    --------
+    >>> lineage_name("LUAD/NSCLC/LUNG"), lineage_name(None)
+    ('Lung Adenocarcinoma', '')
+    """
+    return histology_name(lineage.partition("/")[0]) if lineage else ""
+
+
 def therapy_name(therapy: Mapping[str, Any]) -> str:
     """Return a therapy's agents, or the title of its class.
 
@@ -105,6 +117,16 @@ def class_name(name: str | None) -> str:
     """
     found = classes().get(name or "")
     return found.title if found else foreign(name, 60)
+
+
+WRITTEN: Mapping[str, Callable[[str], str]] = {
+    "therapy_class": class_name,
+    "histology": histology_name,
+    "tissue": histology_name,
+    "feature": in_words,
+    "disagrees": in_words,
+}
+"""How a value is written that a filter of the pages is set to, by the filter's name, where it is not as it stands."""
 
 
 def comparators_of(answer: Mapping[str, Any]) -> list[Comparator]:

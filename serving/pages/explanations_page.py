@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from features.feature_titles import in_words
 from serving.pages import bulk_view
 from serving.pages.bulk_asked import SUBGROUPS, BulkAsked, following
 from serving.pages.bulk_oddities import HOW, outliers, sign_disagreements
 from serving.pages.bulk_sample import Sampler, beeswarm, dependence
-from serving.pages.case_view import class_name
+from serving.pages.case_view import WRITTEN
 from serving.pages.figures import Figure, figure_file
 from serving.pages.kept_views import KeptViews, longest
 from serving.pages.log_query import matching, months_of
-from serving.pages.number_text import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from starlette.responses import Response
 
@@ -146,14 +144,11 @@ _FIELDS = (
 
 def _fields(view: BulkView) -> list[dict[str, Any]]:
     """Return the fields of the filter, as the macro takes them."""
-    written: dict[str, Callable[[str], str]] = {"feature": in_words, "therapy_class": class_name}
     found = []
     for name, label, choices in _FIELDS:
         value = getattr(view.asked, name) or ""
         known = view.choices[choices]
-        options = [
-            (one, written.get(name, words)(one)) for one in (known if value in ("", *known) else [value, *known])
-        ]
+        options = [(one, WRITTEN.get(name, str)(one)) for one in (known if value in ("", *known) else [value, *known])]
         found.append({"name": name, "label": label, "kind": "choice", "value": value, "options": options})
     return found
 
@@ -161,7 +156,7 @@ def _fields(view: BulkView) -> list[dict[str, Any]]:
 def _filtered(asked: BulkAsked) -> str:
     """Return the filter in words, for its heading."""
     names = {name: label.lower() for name, label, _ in _FIELDS}
-    set_ = [f"{names[name]} {getattr(asked, name)}" for name in names if getattr(asked, name)]
+    set_ = [f"{names[name]} {WRITTEN.get(name, str)(getattr(asked, name))}" for name in names if getattr(asked, name)]
     return f"Filter: {', '.join(set_)}" if set_ else "Filter"
 
 

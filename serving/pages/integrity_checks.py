@@ -44,6 +44,8 @@ VERIFIED_AT_ONCE = 20_000
 """Records up to which the page verifies the log unasked: some seconds of one thread."""
 REPLAYED = 30
 """Predictions of a replay sample."""
+MOST_WAITED_S = 10.0
+"""Seconds that a stopping worker waits for a check; one of a long log is given up."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Checks:
 
     done: dict[str, Checked] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
+    _threads: list[threading.Thread] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self, name: str, check: Callable[[], Any]) -> bool:
@@ -82,8 +85,16 @@ class Checks:
             if name in self.running:
                 return False
             self.running.add(name)
-        threading.Thread(target=self._made, args=(name, check), name=f"pages-{name}", daemon=True).start()
+            self._threads = [one for one in self._threads if one.is_alive()]
+            thread = threading.Thread(target=self._made, args=(name, check), name=f"pages-{name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
         return True
+
+    def close(self) -> None:
+        """Wait for checks that are being made: a process that ends amid one is aborted by the libraries it is in."""
+        for thread in self._threads:
+            thread.join(timeout=MOST_WAITED_S)
 
     def _made(self, name: str, check: Callable[[], Any]) -> None:
         started = time.monotonic()

@@ -20,7 +20,7 @@ from features import genes
 from serving.audit.export import PROTEIN
 from serving.pages.log_query import Asked
 from serving.pages.rendering import PAGE_HEADERS
-from serving.pages.spreadsheet_text import plain_cell
+from serving.spreadsheet_text import plain_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from features.errors import Refusal
 from features.feature_titles import in_words
-from features.histology import row as histology_row
-from serving.pages.case_view import class_name
+from serving.pages.case_view import WRITTEN, class_name, histology_name
 from serving.pages.foreign_text import foreign
 from serving.pages.log_query import CHOICES, ROWS, Asked
 from serving.pages.number_text import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from starlette.responses import Response
 
@@ -75,7 +73,7 @@ def row_of(one: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **one,
         "histology_code": foreign(lineage[0], 20),
-        "histology_name": _name(lineage[0]),
+        "histology_name": histology_name(lineage[0]),
         "class_name": class_name(one["therapy_class"]),
         "model": f"{foreign(one['model_name'], 40).removesuffix('-response')} {foreign(one['model_version'], 20)}",
         "codes": [words(code) for code in warnings[:MOST_CODES]],
@@ -83,13 +81,6 @@ def row_of(one: Mapping[str, Any]) -> dict[str, Any]:
         "shown_alterations": [foreign(text, 30) for text in one["alterations"][:3]],
         "more_alterations": max(0, len(one["alterations"]) - 3),
     }
-
-
-def _name(code: str) -> str:
-    try:
-        return histology_row(code).name
-    except Refusal:
-        return foreign(code, 40)
 
 
 def fields_of(asked: Asked, choices: Mapping[str, Iterable[str]]) -> list[dict[str, Any]]:
@@ -131,7 +122,7 @@ def _chosen(asked: Asked, name: str, label: str, values: Iterable[str], written:
 
 
 def _suggested(asked: Asked, name: str, label: str, values: Iterable[str], hint: str) -> dict[str, Any]:
-    return _field(asked, name, label, hint=hint, options=[(value, _name(value)) for value in values])
+    return _field(asked, name, label, hint=hint, options=[(value, histology_name(value)) for value in values])
 
 
 def chips_of(asked: Asked) -> list[tuple[str, str, str]]:
@@ -143,8 +134,7 @@ def chips_of(asked: Asked) -> list[tuple[str, str, str]]:
 
 
 def _chip(name: str, value: str) -> str:
-    written: dict[str, Callable[[str], str]] = {"therapy_class": class_name, "histology": _name, "disagrees": in_words}
-    return foreign(written.get(name, words)(value), 60)
+    return foreign(WRITTEN.get(name, words)(value), 60)
 
 
 def _usual(name: str) -> str | None:

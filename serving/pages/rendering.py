@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from features.feature_titles import in_words
 from models.intended_use import INTENDED_USE
 from serving.pages import number_text
-from serving.pages.case_view import class_name
+from serving.pages.case_view import class_name, lineage_name
 from serving.pages.foreign_text import foreign
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def templates() -> Environment:
         foreign=foreign,
         feature_name=in_words,
         class_name=class_name,
+        lineage_name=lineage_name,
     )
     found.globals.update(
         INTENDED_USE=INTENDED_USE, SECTIONS=SECTIONS, STATIC=STATIC_ADDRESS, UNKNOWN=number_text.UNKNOWN

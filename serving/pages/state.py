@@ -78,7 +78,9 @@ class PagesState:
             return self._reader[0]
 
     def close(self) -> None:
-        """Stop following the log; call it before the log is closed."""
+        """Stop following the log, and end what runs beside the pages; call it before the log is closed."""
+        if checks := self.kept.get("checks"):
+            checks.close()
         with self._opening:
             while self._reader:
                 self._reader.pop().close()

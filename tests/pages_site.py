@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +25,7 @@ from serving.security.limits import Rate
 from serving.security.middleware import SecurityMiddleware
 from serving.state import ServiceState
 from tests.cases import good_case
+from tests.ports import listener, port_of, running
 
 HOSTILE = "<script>alert(1)</script>"
 LONG = "very " * 38 + "long"
@@ -167,16 +166,6 @@ def _filled(auditor: Auditor, predictor: Predictor) -> list[str]:
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """Serve an application on this machine for a browser; give its address."""
-    import uvicorn
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://localhost:{port}"
-    server.should_exit = True
-    thread.join(timeout=10)
+    found = listener()
+    with running(app, found):
+        yield f"http://localhost:{port_of(found)}"

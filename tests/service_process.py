@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -19,6 +20,8 @@ from typing import Any
 
 import psutil
 
+from tests.ports import free_port
+
 COMMAND = [str(Path(sys.executable).parent / "oncorespond")]
 
 WORKER = "_bentoml_impl.worker.service"
@@ -27,16 +30,14 @@ WORKER = "_bentoml_impl.worker.service"
 STARTED_WITHIN_S = 240.0
 """Seconds; two workers on two busy cores."""
 
+ENDED_WITHIN_S = 120.0
+"""Seconds; a worker drains for 75 at most (serving/orphaned.py)."""
+
 
 def environment_of(models: Path, **more: str) -> dict[str, str]:
+    """Return this environment without our variables, BentoML's folder beside the models: a home may not be written."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ORP_")}
-    return {**kept, "ORP_MODELS": str(models), **more}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    return {**kept, "ORP_MODELS": str(models), "BENTOML_HOME": str(models.parent / "bentoml"), **more}
 
 
 @dataclass
@@ -47,13 +48,15 @@ class Served:
     token: str
     process: subprocess.Popen[bytes]
     folder: Path
+    said_before: int = 0
+    """Bytes of the log that another run wrote."""
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def ready(self) -> bool:
-        with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+        with suppress(OSError, http.client.HTTPException):
             return asked(self.address, "/readyz")[0] == 200
         return False
 
@@ -64,6 +67,14 @@ class Served:
             assert time.monotonic() < until, (self.folder / "log.txt").read_text()[-3000:]
             time.sleep(0.2)
 
+    def wait_workers(self, count: int, seconds: float = STARTED_WITHIN_S) -> None:
+        """Wait until so many workers have started: the service is ready when the first of them is."""
+        until, log = time.monotonic() + seconds, self.folder / "log.txt"
+        while (found := log.read_bytes()[self.said_before :].count(b'"worker_started"')) != count:
+            assert self.process.poll() is None, log.read_text()[-3000:]
+            assert time.monotonic() < until, f"{found} workers have started in place of {count}"
+            time.sleep(0.05)
+
     def tree(self) -> list[psutil.Process]:
         """Return the server and its workers, which lead sessions of their own: no signal to a group finds them."""
         with suppress(psutil.NoSuchProcess):
@@ -73,7 +84,7 @@ class Served:
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that answer."""
-        return [one for one in self.tree()[1:] if WORKER in one.cmdline()]
+        return [one for one in self.tree()[1:] if WORKER in _words_of(one)]
 
     def kill(self) -> None:
         """End every process of the service at once, as a power cut would."""
@@ -93,13 +104,21 @@ class Served:
     def stop(self) -> int:
         """Ask the service to end, and wait for it."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=90)
+        return self.process.wait(timeout=ENDED_WITHIN_S)
+
+
+def _words_of(process: psutil.Process) -> list[str]:
+    """Return what a process was started with; nothing of one that has just ended."""
+    with suppress(psutil.NoSuchProcess):
+        return process.cmdline()
+    return []
 
 
 def started(folder: Path, models: Path, *words: str, **more: str) -> Served:
-    """Start the service with a token of this one run; return when it is ready."""
+    """Start the service with a token of this one run; return when all its workers are ready."""
     port, out = free_port(), folder / "out.txt"
     with out.open("w") as told, (folder / "log.txt").open("a") as log:
+        said_before = log.tell()
         process = subprocess.Popen(
             [*COMMAND, "serve", "--dev", "--synthetic", "--port", str(port), *words],
             cwd=folder,
@@ -108,9 +127,10 @@ def started(folder: Path, models: Path, *words: str, **more: str) -> Served:
             stderr=log,
             start_new_session=True,
         )
-    served = Served(port, "", process, folder)
+    served = Served(port, "", process, folder, said_before)
     try:
         served.wait_ready()
+        served.wait_workers(int(words[words.index("--workers") + 1]) if "--workers" in words else 1)
         served.token = next(line for line in out.read_text().splitlines() if line.startswith("dev_"))
     except BaseException:
         served.kill()

@@ -23,8 +23,9 @@ import psutil
 
 from tests.bench_artefact import write_bench
 from tests.conftest import ROOT
+from tests.ports import free_port
 from tests.served_app import DEV_TOKEN
-from tests.service_process import free_port, serving
+from tests.service_process import serving
 
 CASES = 1_000
 """Different cases, asked in turn: so many that what a worker remembers of one helps little with the next."""

@@ -154,7 +154,10 @@ def test_round_trip():
     np.testing.assert_array_equal(again.high, MODEL.applicability.high)
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "checkpoint_loris", "checkpoint_nsclc", "targeted"])
+@pytest.mark.parametrize(
+    "name",
+    ["checkpoint", "checkpoint_loris", "checkpoint_nsclc", "targeted", "checkpoint_synthetic", "targeted_synthetic"],
+)
 def test_thresholds_stand_in_the_experiment_file_each_with_its_reason(name):
     written = (Path(__file__).parents[1] / "experiments" / f"{name}.yaml").read_text("utf-8").splitlines()
     for threshold in dataclasses.fields(ApplicabilitySettings):

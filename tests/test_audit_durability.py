@@ -40,7 +40,7 @@ def _first(process: subprocess.Popen[bytes]) -> str:
 
 def _acknowledged(process: subprocess.Popen[bytes]) -> list[str]:
     """Return the ids a process acknowledged until it ended; a last line cut off was not acknowledged."""
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=300)
     return out.decode().split("\n")[:-1]
 
 
@@ -67,7 +67,7 @@ def test_killed_under_load_nothing_acknowledged_is_lost(tmp_path: Path, address:
     acknowledged: list[str] = []
     for _ in range(KILLS):
         processes = [_loading(tmp_path, address) for _ in range(2)]
-        acknowledged += [_first(process) for process in processes]
+        acknowledged += [_first(process) for process in processes for _ in range(3)]
         time.sleep(chance.uniform(0, 0.5))
         for process in processes:
             process.send_signal(signal.SIGKILL)
@@ -76,7 +76,6 @@ def test_killed_under_load_nothing_acknowledged_is_lost(tmp_path: Path, address:
     logged = _logged(tmp_path, address)
     assert sorted(set(acknowledged) - set(logged)) == []
     assert len(set(logged)) == len(logged)
-    assert len(acknowledged) > 2 * KILLS
 
 
 @pytest.mark.soak
@@ -135,6 +134,23 @@ def test_with_less_room_than_a_batch_takes_it_is_not_ready(tmp_path: Path, monke
 ROOM = 600_000
 """Bytes that a file may have at first: some dozen records."""
 
+STILL_S = 3.0
+"""Seconds without an acknowledged record, under load: then there is no room."""
+
+
+def _until_still(process: subprocess.Popen[bytes]) -> list[str]:
+    """Return what is acknowledged until nothing more is, though the load goes on."""
+    assert process.stdout is not None
+    os.set_blocking(process.stdout.fileno(), False)
+    found, since, until = b"", time.monotonic(), time.monotonic() + 120
+    while time.monotonic() - since < STILL_S:
+        assert time.monotonic() < until, "acknowledged without room"
+        time.sleep(0.05)
+        if more := process.stdout.read():
+            found, since = found + more, time.monotonic()
+    os.set_blocking(process.stdout.fileno(), True)
+    return found.decode().split()
+
 
 def test_files_that_may_not_grow_lose_nothing_and_grow_again(tmp_path: Path) -> None:
     """The system itself refuses to write, as it does on a full disk; then it lets it again."""
@@ -143,16 +159,9 @@ def test_files_that_may_not_grow_lose_nothing_and_grow_again(tmp_path: Path) -> 
     process = _loading(tmp_path, url)
     first = _first(process)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
-    until = time.monotonic() + 60
-    while time.monotonic() < until and max(path.stat().st_size for path in tmp_path.glob("audit.db*")) < ROOM - 20_000:
-        time.sleep(0.05)
-    time.sleep(1.0)  # the load goes on and is refused
-    os.set_blocking(process.stdout.fileno(), False)  # type: ignore[union-attr]
-    before = [first, *((process.stdout.read() or b"").decode().split())]  # type: ignore[union-attr]
-    time.sleep(0.5)
-    assert not process.stdout.read(), "acknowledged without room"  # type: ignore[union-attr]
+    before = [first, *_until_still(process)]
+    assert max(path.stat().st_size for path in tmp_path.glob("audit.db*")) > ROOM / 2, "it was not for want of room"
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    os.set_blocking(process.stdout.fileno(), True)  # type: ignore[union-attr]
     later = [_first(process) for _ in range(20)]
     process.send_signal(signal.SIGKILL)
     acknowledged = [*before, *later, *_acknowledged(process)]

@@ -29,7 +29,7 @@ def test_scoring_keeps_its_ratios(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_one_case_is_encoded_twenty_times_as_fast_as_by_a_column_transformer(folder: Path) -> None:
-    one = encoding.figures(folder, sizes=(1, 100), rounds=2)[0]  # forty different cases, each by itself
+    one = encoding.figures(folder, sizes=(1, 100), rounds=3)[0]  # forty different cases, each by itself
     assert one.kept, one
 
 

@@ -78,6 +78,33 @@ def test_other_cases_are_another_study(monkeypatch, tmp_path):
     assert len(optuna.get_all_study_summaries(address)) == 2
 
 
+def test_another_start_or_number_of_trials_is_another_study(monkeypatch, tmp_path):
+    """The linear settings reach the search through its starts alone; five trials are not the best of twenty."""
+    import optuna
+
+    address = f"sqlite:///{tmp_path / 'studies.db'}"
+    monkeypatch.setenv(STUDIES, address)
+    searched(TRAINING, start, replace(SETTINGS, trials=2), seed=5)
+    searched(TRAINING, lambda *_: np.full(240, 1.0), replace(SETTINGS, trials=2), seed=5)
+    searched(TRAINING, start, replace(SETTINGS, trials=1), seed=5)
+    assert sorted(one.n_trials for one in optuna.get_all_study_summaries(address)) == [1, 2, 2]
+
+
+def test_a_study_that_was_interrupted_goes_on_with_other_sizes(monkeypatch, tmp_path):
+    import optuna
+
+    address = f"sqlite:///{tmp_path / 'studies.db'}"
+    monkeypatch.setenv(STUDIES, address)
+    two, whole = replace(SETTINGS, trials=2), SETTINGS
+    name = _Loss(TRAINING, start, whole, 5).name(whole)
+    monkeypatch.setattr(_Loss, "name", lambda *_: name)
+    searched(TRAINING, start, two, seed=5)  # as if it had been stopped after two
+    searched(TRAINING, start, whole, seed=5)
+    tried = [repr(one.params) for one in optuna.load_study(study_name=name, storage=address).trials]
+    assert len(tried) == whole.trials
+    assert len(set(tried)) == whole.trials
+
+
 def test_a_fit_with_trials_gives_the_same_bytes_again_and_names_no_database(monkeypatch):
     monkeypatch.delenv(STUDIES, raising=False)
     one, two = fit(), fit()

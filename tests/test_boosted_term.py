@@ -6,8 +6,10 @@ import warnings
 
 import numpy as np
 
+from features.contract import Column
 from models.boosted import averaged_output
-from models.boosted_fit import PRESETS, as_term, fit_boosters, preset
+from models.boosted_fit import PRESETS, as_outcomes, as_term, fit_boosters, preset
+from models.inputs import logistic
 from models.settings import BoostedSettings
 from models.terms import Terms
 from tests.invented_models import InventedTable, draw
@@ -59,6 +61,26 @@ def test_monotone_where_biology_has_a_sign():
             grid = np.repeat(MATRIX[:1], 50, axis=0)
             grid[:, j] = np.linspace(np.nanmin(MATRIX[:, j]), np.nanmax(MATRIX[:, j]), 50)
             assert np.all(np.diff(TERM.value(grid)) * column.expected_sign >= -1e-12)
+
+
+def test_responders_of_n_are_no_responders_of_one():
+    """LightGBM takes any label above 0 for a response; published arms beside patients are rates."""
+    matrix = np.random.default_rng(4).normal(size=(400, 1))
+    rate = np.where(matrix[:, 0] > 0, 0.4, 0.1)
+    settings = BoostedSettings(seeds=1, trees=300, ridge=1.0, smallest_leaf=20)
+    columns = [Column("invented", "invented", "patient", "1")]
+    weight = np.full(400, 50.0)
+    found = fit_boosters(matrix, columns, rate, weight, np.full(400, -1.0), settings, 1)
+    learned = logistic(averaged_output(found, matrix) - 1.0)
+    for one in (0.1, 0.4):  # on average: what each tree sees of the two rows of a rate is drawn
+        np.testing.assert_allclose(learned[rate == one].mean(), one, atol=0.01)
+
+
+def test_rates_beside_outcomes_leave_outcomes_as_they_are():
+    row, label, counted = as_outcomes(np.array([0.0, 1.0, 0.2]), np.array([1.0, 2.0, 10.0]))
+    np.testing.assert_array_equal(row, [0, 1, 2, 2])
+    np.testing.assert_array_equal(label, [0, 1, 1, 0])
+    np.testing.assert_array_equal(counted, [1, 2, 2, 8])
 
 
 def test_texts_round_trip_exactly():

@@ -149,6 +149,8 @@ def _stop(done: int, n: int) -> None:
 
 
 RUN = """
+import os
+import signal
 import sys
 from pathlib import Path
 from models.artifact import load_artifact
@@ -157,7 +159,13 @@ from serving.bulk import Options, score
 if __name__ == "__main__":
     cases, artifact, out, scheduler = sys.argv[1:5]
     options = Options("none", 2, 8192, scheduler if scheduler != "-" else None)
-    score(cases, load_artifact(Path(artifact)), out, options, lambda done, n: print(done, flush=True))
+
+    def told(done, n):
+        print(done, flush=True)
+        if done and scheduler == "-":
+            os.killpg(0, signal.SIGKILL)  # the parent and its workers, without a word, when a block is done
+
+    score(cases, load_artifact(Path(artifact)), out, options, told)
 """
 
 
@@ -198,7 +206,7 @@ def test_killing_the_whole_run_and_starting_it_again(
 ) -> None:
     with _started(tmp_path, many, artifact, "-") as run:
         _first_block(run)
-        os.killpg(run.pid, signal.SIGKILL)  # the parent and its workers, without a word
+        assert run.wait(timeout=60) == -signal.SIGKILL
     out = tmp_path / "out.parquet"
     assert not out.exists()
     again = score(many, model, out, NONE)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import re
+import threading
 import time
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from features import histology
 from models.metrics_calibration import calibration_in_the_large
 from serving.pages.bulk_asked import BulkAsked
 from serving.pages.bulk_oddities import outliers, sign_disagreements
 from serving.pages.bulk_sample import spread, stacked
 from serving.pages.calibration_view import Predictions
 from serving.pages.compare_view import pairs_of
+from serving.pages.integrity_checks import Checks
 from serving.pages.log_follow import LogReader
 from serving.pages.log_query import Asked, matching
 from tests.demo_site import demo_site
@@ -29,8 +33,9 @@ PAGES = ("/audit/explanations", "/audit/compare", "/audit/calibration", "/audit/
 @pytest.fixture(scope="module")
 def site(demo_folder: Path) -> Iterator[Site]:
     with demo_site(demo_folder, demo_folder / "served-models") as found:
-        until = time.monotonic() + 60
-        while "still being read" in found.client().get("/audit/explanations").text and time.monotonic() < until:
+        until = time.monotonic() + 120
+        while "still being read" in found.client().get("/audit/explanations").text:
+            assert time.monotonic() < until, "the log was not read in time"
             time.sleep(0.1)
         yield found
 
@@ -198,8 +203,9 @@ def test_abstentions_and_overrides_are_counted_once_each(site: Site, reader: Log
 
 def test_integrity_says_what_was_checked_and_checks_again_when_asked(site: Site) -> None:
     client, token = site.signed_in()
-    until = time.monotonic() + 60
-    while "Running now" in (text := client.get("/audit/integrity").text) and time.monotonic() < until:
+    until = time.monotonic() + 180
+    while "Running now" in (text := client.get("/audit/integrity").text):
+        assert time.monotonic() < until, "the checks were not made in time"
         time.sleep(0.2)
     assert "Verified until record" in text
     assert "30 of 30" in text
@@ -209,6 +215,16 @@ def test_integrity_says_what_was_checked_and_checks_again_when_asked(site: Site)
     assert answer.status_code == 303
     assert client.post("/audit/integrity/check", data={"check": "all", "csrf_token": token}).status_code == 422
     assert client.post("/audit/integrity/check", data={"check": "verify"}).status_code == 403
+
+
+def test_a_worker_that_stops_waits_for_the_check_that_is_being_made() -> None:
+    checks, going_on = Checks(), threading.Event()
+    assert checks.start("slow", lambda: going_on.wait(60))
+    assert not checks.start("slow", lambda: None), "it is being made"
+    threading.Timer(0.2, going_on.set).start()
+    checks.close()
+    assert checks.done["slow"].found is True
+    assert not checks.running
 
 
 def test_integrity_names_what_is_not_as_written(demo_folder: Path, tmp_path: Path) -> None:
@@ -240,6 +256,26 @@ def test_tissues_are_named_in_words(site: Site) -> None:
         text = str(numbers(site, address))
         assert "Lung" in text, address
         assert "LUNG" not in text, address
+
+
+CODED = re.compile(r">\s*([A-Z][A-Z_]{2,})\s*<|Filter: [^<]*\b([A-Z][A-Z_]{2,})\b")
+"""A cell, a choice or the heading of a filter that is written in capitals alone."""
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/audit/explanations",
+        "/audit/explanations?tissue=LUNG&by=tissue&feature=histology",
+        "/audit/compare",
+        "/audit/calibration?histology=LUAD",
+    ],
+)
+def test_histologies_are_named_in_words_in_tables_and_filters(address: str, site: Site) -> None:
+    text = unescape(site.client().get(address).text)
+    seen = {one for pair in CODED.findall(text) for one in pair} & set(histology.codes())
+    assert seen == set(), address
+    assert "Lung" in text
 
 
 def test_answers_of_rankings_are_not_called_shadow(reader: LogReader) -> None:

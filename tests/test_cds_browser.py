@@ -7,11 +7,7 @@ one ES384 token per call with the address as its audience, order-select, feedbac
 from __future__ import annotations
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +30,7 @@ from tests.browsers import browser
 from tests.clinical_app import NAME, ORDERS
 from tests.fhir_records import order_select
 from tests.guarded import KID, private_key
+from tests.ports import HOST, listener, port_of, running
 from tests.test_cds_client_token import EHR, issuers
 
 CLIENT = """<!doctype html><meta charset="utf-8"><title>an invented EHR</title><div id="cards"></div><script>
@@ -67,43 +64,20 @@ function show(cards) {
 </script>"""
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-@contextmanager
-def running(app: Any, port: int) -> Iterator[None]:
-    """Serve an application on this machine while a test asks it."""
-    import uvicorn
-
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until = time.monotonic() + 10
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.02)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
 @pytest.fixture(scope="module")
 def hospital(served_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The service, a listed origin and one that is not listed, each on a port of its own."""
     folder = tmp_path_factory.mktemp("hospital")
-    service, ehr, stranger = free_port(), free_port(), free_port()
-    url = f"http://127.0.0.1:{service}"
-    app, log = service_app(served_models, folder, url, f"http://127.0.0.1:{ehr}")
+    service, ehr, stranger = listener(), listener(), listener()
+    url, ehr_url, stranger_url = (f"http://{HOST}:{port_of(one)}" for one in (service, ehr, stranger))
+    app, log = service_app(served_models, folder, url, ehr_url)
     key: dict[str, Any] = jwt.algorithms.ECAlgorithm.to_jwk(private_key(KID), as_dict=True)
     named = {"KEY": key, "ISSUER": EHR, "KID": KID, "SERVICE": url}
     page = "<script>" + "".join(f"const {name} = {json.dumps(value)};" for name, value in named.items()) + "</script>"
     client = HTMLResponse(CLIENT + page)
     with running(app, service), running(client, ehr), running(client, stranger):
-        yield {"log": log, "ehr": f"http://127.0.0.1:{ehr}", "stranger": f"http://127.0.0.1:{stranger}"}
+        yield {"log": log, "ehr": ehr_url, "stranger": stranger_url}
+    log.close()
 
 
 def service_app(models: Path, folder: Path, url: str, origin: str) -> tuple[Any, Any]:

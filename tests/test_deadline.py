@@ -21,20 +21,27 @@ from tests.audit_verdict import verdict_of
 from tests.guarded import assert_refused
 from tests.recorded_service import client, kinds_of, log, predictor  # noqa: F401  # fixtures among them
 
-WAIT = {"prefer": "wait=1"}
+WAIT_S = 2
+WAIT = {"prefer": f"wait={WAIT_S}"}
 BATCH = {"cases": [EXAMPLE_CASE] * 5}
+BLOCK_S = 1.0
+"""Five of them are more than the caller waits. Blocks are counted and not timed: a busy machine lets one begin late,
+and never lets more of them begin."""
+
+HELD_S = 60.0
+"""Seconds that the writer is held up, unless it is let go before."""
 
 
 @pytest.fixture
 def slow(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Make each block of work take 0.6 s; the moments at which blocks began."""
+    """Make each block of work take its time; the moments at which blocks began."""
     began: list[float] = []
     model = type(next(iter(predictor.by_family.values())))
     answers = model.answers
 
     def slowly(self: Any, batch: Any) -> Any:
         began.append(time.perf_counter())
-        time.sleep(0.6)
+        time.sleep(BLOCK_S)
         return answers(self, batch)
 
     monkeypatch.setattr(model, "answers", slowly)
@@ -46,13 +53,11 @@ def slow(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_after_the_deadline_nothing_more_is_done(
     client: TestClient, log: Auditor, slow: list[float], path: str, body: Any
 ) -> None:
-    arrived = time.perf_counter()
     assert_refused(client.post(path, json=body, headers=WAIT), 504, "deadline_exceeded")
     assert kinds_of(log) == [], "what was not answered is not recorded as answered"
-    assert slow, "it was begun"
-    assert max(slow) - arrived < 1.5, "no block begins after the deadline"
+    assert 0 < len(slow) <= 1 + WAIT_S / BLOCK_S, "it was begun, and no block begins after the deadline"
     done = len(slow)
-    time.sleep(0.7)
+    time.sleep(1.5 * BLOCK_S)
     assert len(slow) == done, "nor later, in some thread"
 
 
@@ -68,16 +73,16 @@ def test_a_wait_for_the_log_that_lasts_too_long_is_given_up_for_good(client: Tes
 
     def holding(units: Any) -> None:
         held.set()
-        going_on.wait(20)
+        going_on.wait(HELD_S)
         writing(units)
 
     log._writer._write = holding  # type: ignore[method-assign]
     first = threading.Thread(target=log.record_prediction, args=(entry(),))
     first.start()
-    assert held.wait(10)
+    assert held.wait(HELD_S)
     began = time.perf_counter()
     assert_refused(client.post("/predict", json=EXAMPLE_CASE, headers=WAIT), 504, "deadline_exceeded")
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < HELD_S / 2
     going_on.set()
     first.join()
     assert client.post("/predict", json=EXAMPLE_CASE).status_code == 200
@@ -89,7 +94,7 @@ def test_a_record_whose_writing_has_begun_is_answered(client: TestClient, log: A
     writing = log._writer._write
 
     def slowly(units: Any) -> None:
-        time.sleep(1.5)
+        time.sleep(WAIT_S + 0.5)
         writing(units)
 
     log._writer._write = slowly  # type: ignore[method-assign]

@@ -52,6 +52,15 @@ def test_terms_are_switched_in_one_place():
         ("resampling.folds=1", WrongSetting, "resampling.folds: 1 is less than 2. Give 2 or more."),
         ("resampling.repeats=-1", WrongSetting, "resampling.repeats: -1 is less than 0"),
         ("evaluation.bootstraps=0", WrongSetting, "evaluation.bootstraps: 0 is less than 1"),
+        ("model.boosted.seeds=0", WrongSetting, "model.boosted.seeds: 0 is less than 1. Give 1 or more."),
+        ("model.boosted.leaves=1", WrongSetting, "model.boosted.leaves: 1 is less than 2"),
+        ("evaluation.local_draws=0", WrongSetting, "evaluation.local_draws: 0 is less than 1"),
+        ("model.linear.penalties=[]", WrongSetting, "model.linear.penalties: names none"),
+        ("model.linear.penalties=[-1]", WrongSetting, "model.linear.penalties: -1.0 is not above 0"),
+        ("model.linear.tuned_groups=[histolgy]", WrongSetting, "'histolgy' is not a value of this setting"),
+        ("features.leave_out=[therapi]", WrongSetting, "'therapi' is no builder. Allowed: therapy"),
+        ("model.applicability.key_inputs=[nrl]", WrongSetting, "'nrl' is no feature of this table that can be unknown"),
+        ("model.applicability.fewest_key_inputs=1", WrongSetting, "1 of 0 key inputs cannot be known"),
         ("cohorts.overlap=accept", WrongSetting, "overlap_reason: needs a sentence"),
         ("cohorts.external=[oak-atezolizumab]", WrongSetting, "development and external at once"),
         ("model.linear.penalties=[a]", WrongSetting, "model.linear.penalties[0]: 'a' is not a number"),
@@ -61,6 +70,12 @@ def test_what_is_wrong_is_refused_by_its_path(override, error, text):
     with pytest.raises(error) as refused:
         read_experiment(HERE / "checkpoint.yaml", [override])
     assert text in str(refused.value)
+
+
+def test_published_arms_are_no_rows_beside_synthetic_cases():
+    """One fit never mixes real and synthetic cases, and an arm's row stands for real ones."""
+    with pytest.raises(WrongSetting, match=r"cohorts.published_arms: are real, and the cases are synthetic"):
+        read_experiment(HERE / "checkpoint_synthetic.yaml", ["cohorts.published_arms=1.0"])
 
 
 def test_overrides_change_what_they_name_and_nothing_else():

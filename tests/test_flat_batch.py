@@ -19,6 +19,7 @@ from features.from_cases import LEVEL_FIELDS, batch_of
 from features.sources.synthetic import draw
 from tests.conftest import SOAK
 from tests.flat_tables import flat_table, of_cohort
+from tests.golden_tables import golden
 from tests.strategies import raw_cases
 
 EXAMPLES = 300 if SOAK else 40
@@ -192,3 +193,22 @@ def test_columns_of_other_types_are_read_as_rows_are(name: str) -> None:
         part = next(part for part in found.parts if place in part.rows)
         assert_same(part.batch.only(part.rows.tolist().index(place)), batch_of([case]))
     assert len(taken) + len(found.refused) == 3
+
+
+def test_codes_and_words_of_a_histology_column_are_read_alike() -> None:
+    """OncoTree codes and names, whatever their letters, side by side in one column; what is neither is refused."""
+    rows = golden("histologies")
+    found = read_flat(
+        pa.table({"histology": [row["input"] for row in rows], "therapy.class": ["pd1_pdl1"] * len(rows)})
+    )
+    read = {
+        int(place): text
+        for part in found.parts
+        for place, text in zip(part.rows, part.batch.texts["histology"].texts(), strict=True)
+    }
+    refused = {place: row["case"] for place, row in enumerate(rows) if row["expected"].startswith("!")}
+    assert {row["case"]: read.get(place) for place, row in enumerate(rows) if place not in refused} == {
+        row["case"]: row["expected"] for row in rows if not row["expected"].startswith("!")
+    }
+    assert read.keys().isdisjoint(refused)
+    assert sum(row["input"] == row["expected"] for row in rows) > 1, "codes are among them"

@@ -104,13 +104,15 @@ def test_under_load_a_new_model_takes_over_and_no_request_is_dropped(
     clients = [threading.Thread(target=load) for _ in range(3)]
     for one in clients:
         one.start()
-    _until(lambda: len(answers) >= 6)
-    after = promote(second, models, NAME, "2").digest
-    _until(lambda: any(one.json()["model"]["digest"] == after for one in answers[-3:]))
-    _until(lambda: len(answers) >= 20)
-    ended.set()
-    for one in clients:
-        one.join()
+    try:
+        _until(lambda: len(answers) >= 6)
+        after = promote(second, models, NAME, "2").digest
+        _until(lambda: any(one.json()["model"]["digest"] == after for one in answers[-3:]))
+        _until(lambda: len(answers) >= 20)
+    finally:
+        ended.set()
+        for one in clients:
+            one.join()
     assert {one.status_code for one in answers} == {200}
     assert {one.json()["model"]["digest"] for one in answers} == {before, after}
     assert {row["model_digest"] for row in listed(log.database, Filter(newest=1000))} == {before, after}
@@ -201,7 +203,7 @@ def test_a_full_queue_drops_and_counts_and_nobody_waits(models: Path, second: Pa
     shadow = Shadow(log, lambda: followed.challengers, metrics, most_waiting=3)  # its thread is not started
     began = time.monotonic()
     shadow.offer([entry() for _ in range(10)])
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert 'oncorespond_shadow_dropped_total{cause="queue_full"} 7.0' in metrics.text()
     shadow.close(0.1)
     assert 'oncorespond_shadow_dropped_total{cause="stopping"} 3.0' in metrics.text()

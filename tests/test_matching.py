@@ -84,3 +84,12 @@ def test_match_levels_resolve() -> None:
     assert {row["level"] for row in rows} <= {"label", "trial", "refuted"}
     assert {code for row in rows for code in cell_list(row["histologies"])} <= {*histology.codes(), "ANY"}
     assert all(row["source"] and row["version"] for row in rows)
+
+
+@pytest.mark.parametrize("agent", ["gefitinib", "osimertinib"])
+def test_a_gene_without_any_mutation_has_none_that_is_needed(agent):
+    """The negative is of the whole kind: resistance mutations of the gene too, which osimertinib is also chosen by."""
+    absent = Alteration(gene="EGFR", kind="mutation", status="absent")
+    assert match([absent], None, lineage("LUAD"), regimen(agent)).status == "unmatched"
+    t790m = Alteration(gene="EGFR", kind="mutation", protein_change="T790M", status="absent")
+    assert match([t790m], None, lineage("LUAD"), regimen(agent)).status == "untested"

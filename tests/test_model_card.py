@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,13 +12,15 @@ import pytest
 from experiments.progress import Progress
 from experiments.start import run_experiment
 from features.sources.synthetic import draw
+from models.artifact import load_artifact
 from models.settings import BoostedSettings, LinearSettings, ResponseSettings
 from tests.small_runs import places, small
 from training.card_page import CARD_FILES, card_markdown, sections
 from training.chai_card import chai_xml
+from training.figures_cases import AnsweredCases
 from training.fit import Recipe, fit_model
 from training.pool import Pool
-from training.report import shap_gap
+from training.report import _png, drawn_by_shap, shap_gap
 from training.tripod import ITEMS
 
 
@@ -111,7 +114,9 @@ def test_the_report_shows_every_figure_and_fetches_nothing(run):
     assert "Table 1" in page
 
 
-def test_boosted_contributions_are_those_of_the_shap_library():
+@pytest.fixture(scope="module")
+def boosted():
+    """Few boosters on few invented cases, and those cases."""
     pool = Pool.of([draw("checkpoint", 300, 3)])
     settings = ResponseSettings(
         evidence=False,
@@ -120,8 +125,31 @@ def test_boosted_contributions_are_those_of_the_shap_library():
         folds=4,
     )
     card = {"endpoint": "orr", "trained_on": "invented", "synthetic": True}
-    model = fit_model(Recipe("checkpoint-response", "checkpoint", settings, None, (), (), card), pool)
+    return fit_model(Recipe("checkpoint-response", "checkpoint", settings, None, (), (), card), pool), pool
+
+
+def test_boosted_contributions_are_those_of_the_shap_library(boosted):
+    model, pool = boosted
     gap = shap_gap(model, model.table.matrix(pool.batch())[:40])
     assert gap is not None
     assert gap < 1e-9
     assert shap_gap(model, np.empty((0, 3))) is None
+
+
+def test_the_shap_library_draws_the_boosters_part_alike_each_time(boosted):
+    model, pool = boosted
+    shown = [AnsweredCases("invented", "development", model.answers(pool.batch()), pool.outcome)]
+    data = SimpleNamespace(answered=shown, synthetic=True)
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002  # what shap draws from
+    pictures = [{one.name: _png(one.figure) for one in drawn_by_shap(data)} for _ in range(2)]
+    assert set(pictures[0]) == {"boosted-shap", "boosted-shap-dependence"}
+    assert pictures[0] == pictures[1]
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+
+
+def test_without_boosters_the_shap_library_draws_nothing(run):
+    model = load_artifact(run.folder / "artefact")
+    batch = draw("checkpoint", 30, 3).batch()
+    shown = [AnsweredCases("invented", "development", model.answers(batch), np.zeros(30))]
+    assert list(drawn_by_shap(SimpleNamespace(answered=shown, synthetic=True))) == []
+    assert list(drawn_by_shap(SimpleNamespace(answered=[], synthetic=True))) == []

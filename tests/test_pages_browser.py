@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browsers import Watched, browser, sign_in, watched
 from tests.pages_site import HOSTILE_CASE, RICH, Site, served
@@ -43,28 +44,28 @@ def test_an_analyst_filters_opens_expands_replays_and_reviews(seen: Watched, sit
     page.get_by_text("Filter", exact=True).click()
     page.get_by_label("Histology").fill("LUNG")
     page.get_by_role("button", name="Apply").click()
-    assert "histology=LUNG" in page.url
+    page.wait_for_url("**histology=LUNG**")
     page.get_by_role("region", name="Predictions").get_by_role(
         "link", name=re.compile(r"\d{4}-\d\d-\d\d")
     ).first.click()
-    assert page.url.endswith(site.ids[RICH])
+    page.wait_for_url(f"**/{site.ids[RICH]}")
 
     group = page.locator("#group-evidence")
-    assert not group.locator("table").first.is_visible()
+    expect(group.locator("table").first).to_be_hidden()
     group.locator("summary").first.click()
-    assert group.get_by_text("Published arms it leans on").is_visible()
+    expect(group.get_by_text("Published arms it leans on")).to_be_visible()
     page.locator("#sensitivity summary").first.click()
-    assert page.locator("#sensitivity table").first.get_by_text("this case").is_visible()
+    expect(page.locator("#sensitivity table").first.get_by_text("this case")).to_be_visible()
 
     page.get_by_role("button", name="Replay this answer").click()
-    assert page.get_by_text("Every number is the same").is_visible()
+    expect(page.get_by_text("Every number is the same")).to_be_visible()
 
     page.get_by_label("Query").check()
     page.get_by_label("Reason (needed to reject)").select_option("implausible_explanation")
     page.get_by_label("Note, encrypted").fill("TMB should weigh more here")
     page.get_by_role("button", name="Log the review").click()
-    assert page.get_by_text("The review is in the log").is_visible()
-    assert page.get_by_text("TMB should weigh more here").is_visible()
+    expect(page.get_by_text("The review is in the log")).to_be_visible()
+    expect(page.get_by_text("TMB should weigh more here")).to_be_visible()
     seen.assert_quiet()
     assert site.auditor.lookup(site.ids[RICH]).later[-1].row["status"] == "query"
 
@@ -91,10 +92,10 @@ def test_everything_can_be_reached_and_opened_by_keyboard(seen: Watched, site: S
     assert page.evaluate("document.activeElement.textContent") == "Skip to content"
     page.locator("#group-patient > summary").focus()
     page.keyboard.press("Enter")
-    assert page.locator("#group-patient table").first.is_visible()
+    expect(page.locator("#group-patient table").first).to_be_visible()
     page.locator("#finding-agree").focus()
     page.keyboard.press("ArrowDown")
-    assert page.locator("#finding-query").is_checked()
+    expect(page.locator("#finding-query")).to_be_checked()
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline != "none"
     seen.assert_quiet()
@@ -172,6 +173,6 @@ def test_colours_follow_the_scheme(chrome: Any, home: str, site: Site) -> None:
 
 def test_signing_out_ends_the_session(seen: Watched) -> None:
     seen.page.get_by_role("button", name="Sign out").click()
-    seen.page.wait_for_load_state()
+    seen.page.wait_for_url("**/audit/login**")
     answer = seen.page.goto(f"{seen.home}/audit/predictions")
     assert answer.status == 401 or "/audit/login" in seen.page.url

@@ -191,6 +191,19 @@ def test_answer_has_the_keys_of_the_design_and_is_json():
     assert {"synthetic_model", "invented"} <= {one["code"] for one in answer["warnings"]}
 
 
+def test_a_contribution_says_the_sign_that_biology_declares():
+    """Value and hinge of TMB have one sign; age has none, nor has the evidence."""
+    row = int(np.flatnonzero(ANSWERS.answered)[0])
+    said = {one["feature"]: one.get("declared_sign") for one in answer_of(ANSWERS, row)["contributions"]}
+    assert {name: said[name] for name in ("mut_per_mb", "albumin_g_per_dl", "nlr", "age_years", "evidence")} == {
+        "mut_per_mb": 1,
+        "albumin_g_per_dl": 1,
+        "nlr": -1,
+        "age_years": None,
+        "evidence": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ import pytest
 from serving.openapi import EXAMPLE_CASE
 from tests.audit_databases import postgres_running
 from tests.conftest import SOAK
+from tests.ports import HOST
 from tests.service_load import acknowledged, check_log, ended, loading, settings_in, wait_for_more
-from tests.service_process import asked, serving, started
+from tests.service_process import Served, asked, serving, started
 
 KILLS = 20 if SOAK else 2
 KILLS_POSTGRES = 20 if SOAK else 1
@@ -93,8 +96,9 @@ def test_workers_whose_server_is_killed_drain_and_end(served_models: Path, tmp_p
     """Only the parent is killed, under load: the workers end by themselves, and what they acknowledged is logged."""
     ids = tmp_path / "ids.txt"
     served = started(tmp_path, served_models, "--workers", "2", **settings_in(tmp_path))
+    workers = served.workers()
     try:
-        load, workers = loading(served, tmp_path, ids), served.workers()
+        load = loading(served, tmp_path, ids)
         try:
             wait_for_more(ids, 20)
             assert len(workers) == 2
@@ -124,16 +128,11 @@ def test_a_stopped_service_answers_what_it_began(served_models: Path, tmp_path: 
         load = loading(served, tmp_path, ids)
         try:
             wait_for_more(ids, 5)
+            batch = _begun(served, "/predict/batch", {"cases": [EXAMPLE_CASE] * 1000})
             answers: list[tuple[int, Any]] = []
-            batch = _in_thread(
-                lambda: answers.append(
-                    asked(served.address, "/predict/batch", served.token, {"cases": [EXAMPLE_CASE] * 1000})
-                )
-            )
-            time.sleep(0.4)
-            assert not answers, "the batch is under way"
+            reading = _in_thread(lambda: answers.append(_answer(batch)))
             assert served.stop() == 0
-            batch.join(timeout=60)
+            reading.join(timeout=60)
         finally:
             ended(load)
     [(status, body)] = answers
@@ -142,6 +141,30 @@ def test_a_stopped_service_answers_what_it_began(served_models: Path, tmp_path: 
         more.writelines(one["prediction_id"] + "\n" for one in body["answers"])
     check_log(tmp_path, None, ids)
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+
+def _begun(served: Served, path: str, body: Any) -> HTTPConnection:
+    """Send a request once the service has begun with it: it asks for the body when it wants to read it (RFC 9110)."""
+    sent = json.dumps(body).encode()
+    connection = HTTPConnection(HOST, served.port, timeout=120)
+    connection.putrequest("POST", path)
+    for name, value in {
+        "authorization": f"Bearer {served.token}",
+        "content-type": "application/json",
+        "content-length": str(len(sent)),
+        "expect": "100-continue",
+    }.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    assert connection.sock.recv(4096).startswith(b"HTTP/1.1 100 ")
+    connection.send(sent)
+    return connection
+
+
+def _answer(connection: HTTPConnection) -> tuple[int, Any]:
+    with closing(connection):
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
 
 
 def _in_thread(work: Callable[[], None]) -> Any:

@@ -27,7 +27,7 @@ NAME = "checkpoint-response"
 WORKERS = 2
 SWAPS = 20 if SOAK else 1
 CLIENTS = 4
-SWAPPED_WITHIN_S = 60.0
+SWAPPED_WITHIN_S = 180.0
 
 
 class Clients:

@@ -59,7 +59,10 @@ def demo(tmp_path_factory):
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
     os.chdir(folder)
     try:
-        yield run_experiment(quick(), Progress(), stem="quick"), folder
+        run = run_experiment(quick(), Progress(), stem="quick")
+        with pytest.raises(RunNotFound, match="Allowed: 1"):  # before any test promotes it
+            find_version("checkpoint-response", "champion")
+        yield run, folder
     finally:
         os.chdir(before)
         os.environ.pop("MLFLOW_TRACKING_URI")
@@ -126,8 +129,6 @@ def test_it_is_tracked_with_what_it_takes_to_find_it_again(demo):
         "synthetic-checkpoint-development-1",
         "synthetic-checkpoint-external-1",
     }
-    with pytest.raises(RunNotFound, match="Allowed: 1"):
-        find_version("checkpoint-response", "champion")
 
 
 def test_the_gate_refuses_and_force_needs_a_reason(demo):

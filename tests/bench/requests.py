@@ -20,6 +20,7 @@ from features.sources.synthetic import example_case
 from tests.bench.timing import Figure, _resident
 from tests.bench_artefact import write_bench
 from tests.conftest import ROOT
+from tests.ports import free_port
 from tests.served_app import SIGNED_IN
 
 OURS = """
@@ -92,19 +93,13 @@ def _answers(port: int, run: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("the server did not start in 90 s")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _cpu_of(tree: psutil.Process) -> float:
     return sum(sum(one.cpu_times()[:2]) for one in (tree, *tree.children(recursive=True)))
 
 
 def per_request(words: list[str], folder: Path, body: Any, requests: int) -> tuple[float, float]:
     """CPU milliseconds of a server's processes per request over one kept connection, and their memory in MB."""
-    port = _free_port()
+    port = free_port()
     with _server([*words, str(port)], port, folder) as tree, httpx.Client(headers=SIGNED_IN, timeout=60) as client:
         url, content = f"http://127.0.0.1:{port}/predict", json.dumps(body).encode()
         headers = {"content-type": "application/json"}

@@ -153,7 +153,7 @@ FOUND: dict[tuple[str, str], Any] = {
     },
     ("/schema/{name}", "get"): {"title": "Case", "type": "object"},
     ("/version", "get"): {
-        "oncorespond": "0.4.0",
+        "oncorespond": "0.5.0",
         "python": "3.11.0",
         "libraries": {"numpy": "2.4.0"},
         "vocabulary": "0123456789abcdef",

@@ -66,20 +66,27 @@ def test_a_column_within_a_tissue_needs_more_and_leaves_the_interval_too() -> No
     assert in_doubt == [True] * 4 + [False] * 4
 
 
-@pytest.mark.parametrize("shadow", SHADOWS)
-def test_what_follows_something_else_needs_more_than_what_is_a_finding(shadow: str) -> None:
+def shadow_kept(shadow: str, unknown: float) -> bool:
+    """Whether a count that follows a feature is in, where the feature is unknown in a share of the cases."""
     rng = np.random.default_rng(3)
     burden = rng.normal(size=2_000)
     follows = 0.8 * burden + 0.6 * rng.normal(size=2_000)
     y = (rng.random(2_000) < logistic(-0.5 + 0.5 * burden + 0.08 * follows)).astype(float)
-    x = np.column_stack([burden, follows])
-    in_it = []
-    for name in ("a_finding", shadow):
-        columns = [Column("tmb_mut_per_mb", "tmb_mut_per_mb", "tmb", "1"), Column(name, name, "alterations", "1")]
-        in_it.append(kept(selected(x, columns, y, np.ones(len(y)), None, SETTINGS)))
-    assert in_it == [[True, True], [True, False]]
-    alone = selected(x[:, 1:], columns[1:], y, np.ones(len(y)), None, SETTINGS)
-    assert kept(alone) == [True], "where the burden is not known it speaks for it"
+    x = np.column_stack([np.where(rng.random(2_000) < unknown, np.nan, burden), follows])
+    of = SHADOWS.get(shadow, "tmb_mut_per_mb")
+    columns = [Column(of, of, "tmb", "1"), Column(shadow, shadow, "alterations", "1")]
+    return kept(selected(x, columns, y, np.ones(len(y)), None, SETTINGS))[1]
+
+
+@pytest.mark.parametrize("shadow", SHADOWS)
+def test_what_follows_a_known_feature_needs_more_than_a_finding_does(shadow: str) -> None:
+    assert shadow_kept("a_finding", 0.0)
+    assert not shadow_kept(shadow, 0.0)
+
+
+@pytest.mark.parametrize("shadow", SHADOWS)
+def test_what_follows_a_feature_speaks_for_it_where_it_is_often_unknown(shadow: str) -> None:
+    assert shadow_kept(shadow, 0.5)
 
 
 def test_a_case_of_weight_two_counts_as_two() -> None:
